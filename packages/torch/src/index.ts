@@ -1,1 +1,34 @@
-export {};
+// libtorch for Node. Operators are plain functions: `add(a, b)`, `matmul(a, b)`.
+
+export * from "./core/autograd.ts";
+export * from "./core/checkpoint.ts";
+export {
+  convert,
+  fromBytes,
+  item,
+  type Nested,
+  setRequiresGrad,
+  type TensorOptions,
+  tensor,
+  toNested,
+  toNumbers,
+  toTypedArray,
+} from "./core/create.ts";
+export type { Device } from "./core/device.ts";
+export {
+  type Argument,
+  call,
+  callAsync,
+  Float,
+  float,
+  Generator,
+  Operator,
+  operator,
+  type Scalar,
+} from "./core/dispatch.ts";
+export { type Dtype, dtypes, type TypedArray } from "./core/dtype.ts";
+export { TorchError } from "./core/errors.ts";
+export { insideScope, keep, scope } from "./core/scope.ts";
+export { type BuildInfo, buildInfo, createGenerator, liveTensors, setThreads } from "./core/system.ts";
+export { Tensor } from "./core/tensor.ts";
+export * from "./generated/ops.ts";

@@ -1,0 +1,41 @@
+// One thread per environment for long calls: work runs in the order it was given, with the caller's grad mode,
+// while the event loop stays free. A single thread (rather than libuv's pool) keeps the order deterministic and
+// OpenMP to one team.
+#pragma once
+
+#include <ATen/core/stack.h>
+#include <napi.h>
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <queue>
+#include <thread>
+
+namespace unmask {
+
+class AsyncWorker {
+ public:
+  explicit AsyncWorker(Napi::Env env);
+  ~AsyncWorker();
+  // Runs `work` on the thread; the promise resolves with what it left in `stack`, as on the wire.
+  napi_value run(napi_env env, std::shared_ptr<torch::jit::Stack> stack, std::function<void()> work);
+
+ private:
+  struct Job;
+  void loop();
+  void start();
+  static void finish(napi_env env, napi_value callback, void* context, void* data);
+
+  napi_env env_;
+  napi_threadsafe_function completed_ = nullptr;
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::queue<std::unique_ptr<Job>> jobs_;
+  size_t pending_ = 0;  // main thread only
+  bool stopping_ = false;
+};
+
+}  // namespace unmask

@@ -1,0 +1,96 @@
+// Everything that belongs to one Node environment (the main thread or a worker): the wire, the handle table,
+// the operator cache and the asynchronous worker. Nothing here is global, so that several environments can
+// live in one process and each cleans up after itself.
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+#include <napi.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "operator.h"
+
+namespace unmask {
+
+class AsyncWorker;
+
+// A mistake of the caller that was found before libtorch saw the call.
+struct ArgumentError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Tensors that JavaScript holds, by small integer. Slots are reused; only one JavaScript object ever owns a
+// handle, and it forgets the handle when it is disposed of.
+class TensorTable {
+ public:
+  uint32_t add(at::Tensor tensor);
+  void remove(uint32_t handle);
+  const at::Tensor& get(double handle) const;
+  void clear();
+  size_t live() const { return live_; }
+  // Bytes of the distinct storages that live handles refer to (views count once).
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  struct StorageUse {
+    uint32_t handles;
+    int64_t bytes;
+  };
+  std::vector<at::Tensor> slots_;
+  std::vector<uint32_t> free_;
+  std::unordered_map<const void*, StorageUse> storages_;
+  size_t live_ = 0;
+  int64_t bytes_ = 0;
+};
+
+struct Environment {
+  explicit Environment(Napi::Env env);
+  ~Environment();
+  static Environment& of(napi_env env);
+
+  // Tells V8 about tensor memory in steps, because each report may trigger a collection.
+  void reportMemory(napi_env env);
+
+  // The wire: arguments and results of a call as tagged float64 values (see values.h).
+  double* wire = nullptr;
+  size_t wireLength = 0;
+  Napi::Reference<Napi::Float64Array> wireReference;
+
+  TensorTable tensors;
+  std::vector<at::Generator> generators;
+  std::vector<std::string> strings;
+  std::unordered_map<std::string, uint32_t> stringIds;
+  std::vector<std::unique_ptr<Operator>> operators;
+  std::unordered_map<std::string, uint32_t> operatorIds;
+  std::unique_ptr<AsyncWorker> worker;
+  int64_t reportedBytes = 0;
+};
+
+// Runs `body` and turns every C++ exception into a JavaScript one: Error with `code` ARGUMENT (ours) or TORCH.
+template <typename Body>
+napi_value guarded(napi_env env, Body body);
+
+// The message of the exception in flight, and whether it is ours.
+struct Failure {
+  const char* code;
+  std::string message;
+};
+Failure currentFailure();
+
+template <typename Body>
+napi_value guarded(napi_env env, Body body) {
+  try {
+    return body(Environment::of(env));
+  } catch (...) {
+    Failure failure = currentFailure();
+    napi_throw_error(env, failure.code, failure.message.c_str());
+    return nullptr;
+  }
+}
+
+}  // namespace unmask
