@@ -28,7 +28,13 @@ export {
 } from "./core/dispatch.ts";
 export { type Dtype, dtypes, type TypedArray } from "./core/dtype.ts";
 export { TorchError } from "./core/errors.ts";
+export { bfloat16Flags, chooseProductDtype, measureProduct, type ProductDtype } from "./core/precision.ts";
+export { type Coordinates, philox, uniformAt, wordsAt } from "./core/random.ts";
 export { insideScope, keep, scope } from "./core/scope.ts";
 export { type BuildInfo, buildInfo, createGenerator, liveTensors, setThreads } from "./core/system.ts";
 export { Tensor } from "./core/tensor.ts";
 export * from "./generated/ops.ts";
+export { type AttentionOptions, attention, rotate } from "./nn/functional.ts";
+export { AdamW, type AdamWOptions, type ParameterGroup } from "./optim/adamw.ts";
+export { clipGradients } from "./optim/clip.ts";
+export { type ScheduleOptions, schedule } from "./optim/schedule.ts";

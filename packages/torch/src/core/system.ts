@@ -38,4 +38,4 @@ export function createGenerator(seed: number | bigint, device: Device = "cpu"): 
 }
 
 // Some builds start with one thread whatever the machine has.
-if (process.env["OMP_NUM_THREADS"] === undefined) setThreads(availableParallelism());
+if (process.env.OMP_NUM_THREADS === undefined) setThreads(availableParallelism());
