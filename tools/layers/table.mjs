@@ -1,0 +1,110 @@
+// @ts-check
+// Which folder may import which. Reading order is dependency order: a folder may use some of what stands before it
+// and never what stands after it. Tests (*.test.ts) and contract suites (contract.ts) may import anything, and no
+// other file may import them. `index.ts` of a package re-exports, so it may import every folder of its package.
+
+/**
+ * @typedef {object} Rule
+ * @property {string[]} may folders of the same package, and "torch" for packages/torch
+ * @property {string} [reason] what a forbidden import of a folder would break
+ * @property {"any" | "none"} [npm] packages from npm; "any" unless said
+ * @property {"any" | "no-files" | "none"} [node] Node's own modules: "no-files" forbids node:fs; "any" unless said
+ *
+ * @typedef {object} Exception
+ * @property {string} file relative to the package's src
+ * @property {string[]} may folders, or npm packages, that this file may import besides its folder's rule
+ * @property {string} reason
+ *
+ * @typedef {object} Package
+ * @property {string} source
+ * @property {Record<string, Rule>} folders
+ * @property {Exception[]} exceptions
+ */
+
+/** @type {Package} */
+const torch = {
+  source: "packages/torch/src",
+  folders: {
+    generated: { may: [], npm: "none", reason: "generated functions are one line each over core" },
+    core: { may: ["generated"], npm: "none", reason: "core knows tensors, not layers or file formats" },
+    nn: { may: ["core", "generated"], npm: "none", reason: "layers are made of core" },
+    optim: { may: ["core", "generated", "nn"], npm: "none", reason: "optimisers know parameters, not files" },
+    io: { may: ["core", "generated"], npm: "none", reason: "file formats know tensors, not layers" },
+  },
+  exceptions: [
+    { file: "generated/ops.ts", may: ["core"], reason: "the boxed call that every generated function makes" },
+  ],
+};
+
+/** @type {Package} */
+const unmask = {
+  source: "packages/unmask/src",
+  folders: {
+    base: { may: [], npm: "none", node: "no-files", reason: "base stands alone" },
+    language: { may: ["base"], npm: "none", node: "no-files", reason: "the grammar is pure arithmetic" },
+    trajectory: {
+      may: ["base"],
+      npm: "none",
+      node: "none",
+      reason: "trajectories are read in a browser too",
+    },
+    text: { may: ["base", "language"], reason: "text turns strings into tokens, without tensors" },
+    diffusion: { may: ["base", "torch"], npm: "none", reason: "the mathematics of noise knows no network" },
+    models: { may: ["base", "diffusion", "torch"], reason: "networks know no decoding and no loss" },
+    decode: {
+      may: ["base", "trajectory"],
+      npm: "none",
+      reason: "policies run on host arrays, without tensors",
+    },
+    generate: {
+      may: ["base", "trajectory", "text", "diffusion", "models", "decode", "torch"],
+      reason: "generate joins text, models and decode",
+    },
+    grade: {
+      may: ["base", "language", "text"],
+      reason: "grading looks at answers, not at how they came about",
+    },
+    rollout: {
+      may: ["base", "trajectory", "text", "models", "decode", "generate", "grade"],
+      reason: "rollouts record; they neither score nor train",
+    },
+    train: {
+      may: ["base", "language", "text", "diffusion", "models", "torch"],
+      reason: "the one training loop knows no distiller and no decoding",
+    },
+    distill: {
+      may: ["base", "trajectory", "diffusion", "models", "decode", "train", "torch"],
+      npm: "none",
+      reason: "a distiller is data in, data out: no text, no files, no second loop",
+    },
+    evaluate: {
+      may: ["base", "trajectory", "text", "models", "decode", "generate", "grade", "rollout"],
+      reason: "evaluation reads what rollouts recorded",
+    },
+    serve: {
+      may: ["base", "trajectory", "text", "models", "decode", "generate"],
+      reason: "the server streams what generate yields",
+    },
+    cli: {
+      may: [
+        ...["base", "language", "trajectory", "text", "diffusion", "models", "decode", "generate", "grade"],
+        ...["rollout", "train", "distill", "evaluate", "serve", "torch"],
+      ],
+    },
+  },
+  exceptions: [
+    {
+      file: "decode/propose.ts",
+      may: ["models", "diffusion", "torch"],
+      reason: "the only forward pass: it reduces logits on the device to a few numbers",
+    },
+    {
+      file: "decode/guidance.ts",
+      may: ["models", "diffusion", "torch"],
+      reason: "guidance combines logits on the device",
+    },
+    { file: "trajectory/file.ts", may: ["hyparquet", "hyparquet-writer"], reason: "the Parquet codec" },
+  ],
+};
+
+export const packages = [torch, unmask];

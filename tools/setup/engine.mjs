@@ -1,0 +1,103 @@
+// @ts-check
+// The libtorch step: find one (remembering the answer, because asking Python takes a second), and install what the
+// system lacks where that is allowed.
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { SetupFailure } from "./failure.mjs";
+import { cacheFolder, onPath } from "./host.mjs";
+import { findLibtorch } from "./libtorch.mjs";
+import { isBuilt } from "./native.mjs";
+import { readStamp, writeStamp } from "./stamp.mjs";
+import { aptAccess, aptInstall, aptLog, handInstructions, hasSlowBlas, missingPackages } from "./system.mjs";
+
+/**
+ * @typedef {import("./libtorch.mjs").Libtorch} Libtorch
+ * @typedef {import("./main.mjs").Context} Context
+ * @typedef {{ skipped: boolean, libtorch: Libtorch }} Engine
+ */
+
+/**
+ * @param {Context} context
+ * @returns {Promise<Engine>}
+ */
+export async function provideLibtorch(context) {
+  const { root, host, options, say, exclusive } = context;
+  const remembered = options.build ? undefined : recall(context);
+  let libtorch = remembered ?? search(context);
+  const missing = missingPackages(host, { libtorch, building: options.build || !isBuilt(root, libtorch) });
+  const found = { skipped: remembered !== undefined, libtorch };
+  if (missing.length === 0 && found.libtorch !== undefined) return /** @type {Engine} */ (found);
+
+  const access = aptAccess(host, options.noSystem);
+  if ("because" in access) {
+    // A slow BLAS is no reason to stop.
+    if (libtorch === undefined || missing.some((name) => name !== "libopenblas0-pthread"))
+      throw new SetupFailure(handInstructions(host, missing, access.because), 2);
+    if (!options.quiet) say(`fp32 products will be slow. ${handInstructions(host, missing, access.because)}`);
+    return /** @type {Engine} */ (found);
+  }
+
+  await exclusive();
+  say(`installing system packages: ${missing.join(" ")} (a minute or two; --no-system forbids it)`);
+  const log = aptLog(root);
+  rmSync(log, { force: true });
+  await aptInstall(host, missing, { prefix: access.prefix, log, say });
+  libtorch ??= search(context);
+  if (libtorch === undefined)
+    throw new SetupFailure(`libtorch-dev was installed, but ${rejections(context)}; the log lies in ${log}.`);
+  if (libtorch.kind === "system" && hasSlowBlas(host))
+    say(
+      "OpenBLAS is installed but another libblas.so.3 is preferred, so fp32 products will be slow: " +
+        "run `sudo update-alternatives --config libblas.so.3-$(gcc -print-multiarch)`",
+    );
+  return { skipped: false, libtorch };
+}
+
+/** @param {Context} context */
+function search({ root, host, say, options }) {
+  say("looking for libtorch");
+  const { found, rejected, watch } = findLibtorch(host);
+  if (found === undefined || options.build)
+    for (const { where, reason } of rejected) say(`  not ${where}: ${reason}`);
+  if (found === undefined) return undefined;
+  say(`  libtorch ${found.version} in ${found.prefix} (${found.reason})`);
+  const seen = [found.config, ...watch].map((path) => ({ path, modified: host.modified(path) ?? null }));
+  writeStamp(memory(root), { asked: askedFrom(host), seen, found });
+  return found;
+}
+
+/** @param {Context} context */
+function rejections({ host }) {
+  return findLibtorch(host)
+    .rejected.map(({ where, reason }) => `${where}: ${reason}`)
+    .join("; ");
+}
+
+/**
+ * The last answer, unless the environment or one of the folders that were looked into has changed.
+ * @param {Context} context
+ * @returns {Libtorch | undefined}
+ */
+function recall({ root, host }) {
+  const stamp =
+    /** @type {{ asked: unknown, seen: { path: string, modified: number | null }[], found: Libtorch }} */ (
+      readStamp(memory(root))
+    );
+  if (stamp === undefined || JSON.stringify(stamp.asked) !== JSON.stringify(askedFrom(host)))
+    return undefined;
+  if (!stamp.seen.every(({ path, modified }) => (host.modified(path) ?? null) === modified)) return undefined;
+  return host.exists(join(stamp.found.config, "TorchConfig.cmake")) ? stamp.found : undefined;
+}
+
+/** @param {import("./host.mjs").Host} host */
+function askedFrom(host) {
+  const { LIBTORCH = "", VIRTUAL_ENV = "", CONDA_PREFIX = "" } = host.env;
+  const python = onPath(host, "python3") ?? "";
+  return { LIBTORCH, VIRTUAL_ENV, CONDA_PREFIX, python, cache: cacheFolder(host) };
+}
+
+/** @param {string} root */
+function memory(root) {
+  return join(root, ".unmask", "setup", "libtorch.json");
+}
