@@ -59,7 +59,6 @@ class Trainer {
   private readonly pairCounts = new Map<number, number>();
   private readonly holders = new Map<number, number[]>();
   private readonly heap = new PairHeap();
-  private readonly merged = new Set<number>();
   private readonly minimumCount: number;
 
   constructor(counts: ReadonlyMap<string, number>, minimumCount: number) {
@@ -82,8 +81,7 @@ class Trainer {
     const left = Math.floor(pair / shift);
     const right = pair % shift;
     const id = this.idOf(this.tokens[left]! + this.tokens[right]!);
-    if (!this.merged.has(pair)) this.merges.push([this.tokens[left]!, this.tokens[right]!]);
-    this.merged.add(pair); // it can come up again only through a reused id; encoding knows it already
+    this.merges.push([this.tokens[left]!, this.tokens[right]!]);
     const grown = new Set<number>();
     const holders = this.holders.get(pair) ?? [];
     this.holders.delete(pair);
