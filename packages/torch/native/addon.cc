@@ -29,6 +29,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define(env, exports, "internString", unmask::internString);
   define(env, exports, "call", unmask::call);
   define(env, exports, "callAsync", unmask::callAsync);
+  define(env, exports, "stopAsync", unmask::stopAsync);
   define(env, exports, "freeTensor", unmask::freeTensor);
   define(env, exports, "tensorInfo", unmask::tensorInfo);
   define(env, exports, "writeBytes", unmask::writeBytes);

@@ -22,7 +22,9 @@ struct AsyncWorker::Job {
 
 AsyncWorker::AsyncWorker(Napi::Env env) : env_(env) {}
 
-AsyncWorker::~AsyncWorker() {
+AsyncWorker::~AsyncWorker() { stop(); }
+
+void AsyncWorker::stop() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
@@ -31,6 +33,7 @@ AsyncWorker::~AsyncWorker() {
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
   if (completed_ != nullptr) napi_release_threadsafe_function(completed_, napi_tsfn_abort);
+  completed_ = nullptr;
 }
 
 void AsyncWorker::start() {
@@ -39,10 +42,13 @@ void AsyncWorker::start() {
   napi_create_threadsafe_function(env_, nullptr, nullptr, Napi::String::New(env, "unmask torch"), 0, 1, nullptr,
                                   nullptr, this, &AsyncWorker::finish, &completed_);
   napi_unref_threadsafe_function(env_, completed_);
+  // Hooks run in reverse order: the thread must be gone before Node deletes the function that it calls.
+  napi_add_env_cleanup_hook(env_, [](void* worker) { static_cast<AsyncWorker*>(worker)->stop(); }, this);
   thread_ = std::thread([this] { loop(); });
 }
 
 napi_value AsyncWorker::run(napi_env env, std::shared_ptr<torch::jit::Stack> stack, std::function<void()> work) {
+  if (stopping_) throw ArgumentError("the process is ending");
   start();
   auto job = std::make_unique<Job>();
   napi_value promise = nullptr;
@@ -83,6 +89,13 @@ void AsyncWorker::loop() {
     job->work = nullptr;
     napi_call_threadsafe_function(completed_, job.release(), napi_tsfn_blocking);
   }
+}
+
+napi_value stopAsync(napi_env env, napi_callback_info) {
+  return guarded(env, [&](Environment& environment) -> napi_value {
+    environment.worker->stop();
+    return nullptr;
+  });
 }
 
 void AsyncWorker::finish(napi_env env, napi_value, void* context, void* data) {

@@ -19,6 +19,8 @@ class AsyncWorker {
  public:
   explicit AsyncWorker(Napi::Env env);
   ~AsyncWorker();
+  // Waits for the running job, drops the queued ones and ends the thread.
+  void stop();
   // Runs `work` on the thread; the promise resolves with what it left in `stack`, as on the wire.
   napi_value run(napi_env env, std::shared_ptr<torch::jit::Stack> stack, std::function<void()> work);
 
@@ -37,5 +39,8 @@ class AsyncWorker {
   size_t pending_ = 0;  // main thread only
   bool stopping_ = false;
 };
+
+// () -> nothing: for the end of the process, which must not destroy libtorch's statics under a running job.
+napi_value stopAsync(napi_env env, napi_callback_info info);
 
 }  // namespace unmask

@@ -88,6 +88,7 @@ Operator::Operator(c10::OperatorHandle handle, std::string name) : handle(handle
   for (const c10::Argument& result : schema.returns()) {
     if (!result.alias_info() || !result.alias_info()->isWrite()) returnsArguments = false;
   }
+  replacesMemory = schema.name() == "aten::set_data" || schema.name() == "aten::set_";
 }
 
 napi_value lookUpOperator(napi_env env, napi_callback_info info) {
@@ -142,7 +143,9 @@ napi_value call(napi_env env, napi_callback_info) {
   return guarded(env, [&](Environment& environment) -> napi_value {
     torch::jit::Stack stack;
     Operator& op = readCall(environment, stack);
+    double first = environment.wire[3];
     op.handle.callBoxed(stack);
+    if (op.replacesMemory) environment.tensors.recount(first);
     if (op.returnsArguments) {
       environment.wire[0] = 0;
     } else {

@@ -30,6 +30,8 @@ class TensorTable {
  public:
   uint32_t add(at::Tensor tensor);
   void remove(uint32_t handle);
+  // After an operator that gave the tensor other memory.
+  void recount(double handle);
   const at::Tensor& get(double handle) const;
   void clear();
   size_t live() const { return live_; }
@@ -41,7 +43,13 @@ class TensorTable {
     uint32_t handles;
     int64_t bytes;
   };
-  std::vector<at::Tensor> slots_;
+  struct Slot {
+    at::Tensor tensor;
+    const void* storage = nullptr;  // what the handle is counted for; only compared
+  };
+  void count(Slot& slot);
+  void uncount(Slot& slot);
+  std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
   std::unordered_map<const void*, StorageUse> storages_;
   size_t live_ = 0;
@@ -57,6 +65,7 @@ struct Environment {
   void reportMemory(napi_env env);
 
   // The wire: arguments and results of a call as tagged float64 values (see values.h).
+  // The last element, behind wireLength, says whether a scope is open.
   double* wire = nullptr;
   size_t wireLength = 0;
   Napi::Reference<Napi::Float64Array> wireReference;

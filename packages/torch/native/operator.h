@@ -30,6 +30,8 @@ struct Operator {
   std::vector<Parameter> parameters;
   // In-place and out variants return their own arguments: JavaScript already holds those.
   bool returnsArguments = false;
+  // set_data and set_ give their first argument other memory.
+  bool replacesMemory = false;
 };
 
 }  // namespace unmask

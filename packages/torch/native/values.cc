@@ -69,7 +69,8 @@ int64_t WireReader::integer(const Parameter& parameter, int tag) {
 }
 
 c10::IValue WireReader::argument(const Parameter& parameter) {
-  int tag = static_cast<int>(environment_.wire[position_]);
+  int tag = static_cast<int>(next());
+  position_ -= 1;
   if (tag == kDefault) {
     position_ += 2;
     if (parameter.hasDefault) return parameter.defaultValue;
@@ -209,8 +210,16 @@ void writeResults(Environment& environment, const torch::jit::Stack& stack) {
     return;
   }
   std::vector<double> out{static_cast<double>(stack.size())};
-  for (const auto& value : stack) encodeValue(environment, value, out);
-  if (out.size() > environment.wireLength) throw ArgumentError("the results do not fit into the wire");
+  try {
+    for (const auto& value : stack) encodeValue(environment, value, out);
+    if (out.size() > environment.wireLength) throw ArgumentError("the results do not fit into the wire");
+  } catch (const ArgumentError&) {
+    // Nobody will ever see these handles.
+    for (size_t i = 1; i + 1 < out.size(); i += 2) {
+      if (out[i] == kTensor) environment.tensors.remove(static_cast<uint32_t>(out[i + 1]));
+    }
+    throw;
+  }
   std::copy(out.begin(), out.end(), environment.wire);
 }
 

@@ -2,6 +2,7 @@
 
 import { contiguous, detach, empty, item as itemOp, toDevice } from "../generated/ops.ts";
 import type { Device } from "./device.ts";
+import { put, torchError } from "./dispatch.ts";
 import { type Dtype, dtypes, type TypedArray } from "./dtype.ts";
 import { TorchError } from "./errors.ts";
 import { native } from "./native.ts";
@@ -61,7 +62,15 @@ export function tensor(
 /** A CPU tensor of `dtype` with a copy of `bytes` (row-major, little-endian). */
 export function fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: Dtype): Tensor {
   const result = empty(shape, { dtype });
-  if (bytes.length > 0) native.writeBytes(result.handle, bytes);
+  const expected = result.size * dtypes[dtype].bytes;
+  if (bytes.length !== expected) {
+    result.dispose();
+    throw new TorchError(
+      "fromBytes",
+      `${dtype}[${shape.join(", ")}] needs ${expected} bytes, got ${bytes.length}`,
+    );
+  }
+  if (expected > 0) native.writeBytes(result.handle, bytes);
   return result;
 }
 
@@ -113,8 +122,12 @@ export function convert(source: Tensor, dtype: Dtype, device: Device | undefined
 
 /** Marks a leaf as wanting gradients, or not; returns it. */
 export function setRequiresGrad<T extends Tensor>(leaf: T, wanted: boolean): T {
-  native.wire.set([2, leaf.handle, 5, wanted ? 1 : 0]);
-  native.setRequiresGrad();
+  try {
+    put(wanted, put(leaf, 0));
+    native.setRequiresGrad();
+  } catch (error) {
+    throw torchError("setRequiresGrad", error, [leaf]);
+  }
   return leaf;
 }
 
@@ -134,7 +147,7 @@ function dtypeOfArray(values: TypedArray, wanted: Dtype | undefined): Dtype {
   }
   const found = arrayDtypes.find(([Constructor]) => values instanceof Constructor);
   if (found === undefined) throw new TorchError("tensor", `${values.constructor.name} is not supported`);
-  return found[1] === "uint8" && wanted === "bool" ? "bool" : found[1];
+  return found[1];
 }
 
 function shapeOf(data: Nested): number[] {
@@ -153,6 +166,11 @@ function flatten(data: Nested, dtype: Dtype | undefined): TypedArray {
     if (!Array.isArray(level)) {
       if (depth !== shape.length)
         throw new TorchError("tensor", "the rows of nested numbers differ in depth");
+      if (typeof level !== "number" && typeof level !== "boolean")
+        throw new TorchError(
+          "tensor",
+          `it needs numbers or booleans, got ${level === null ? null : typeof level}`,
+        );
       flat.push(Number(level));
       return;
     }
@@ -165,6 +183,12 @@ function flatten(data: Nested, dtype: Dtype | undefined): TypedArray {
     for (const inner of level as readonly Nested[]) visit(inner, depth + 1);
   };
   visit(data, 0);
-  if (dtype === "int64") return BigInt64Array.from(flat, (value) => BigInt(Math.trunc(value)));
-  return dtype === "float64" ? Float64Array.from(flat) : Float32Array.from(flat);
+  if (dtype === "int64") return BigInt64Array.from(flat, toBigInt);
+  // float32 would round large integers on their way to int32.
+  return dtype === "float64" || dtype === "int32" ? Float64Array.from(flat) : Float32Array.from(flat);
+}
+
+function toBigInt(value: number): bigint {
+  if (!Number.isFinite(value)) throw new TorchError("tensor", `int64 cannot hold ${value}`);
+  return BigInt(Math.trunc(value));
 }

@@ -120,6 +120,7 @@ export function put(value: Argument, at: number): number {
       wire[at] = tag.string;
       return at + 2;
     case "bigint":
+      if (BigInt.asIntN(64, value) !== value) throw new Error(`${value} does not fit into 64 bits`);
       wire[at] = tag.bigint;
       wire[at + 1] = Number(BigInt.asIntN(32, value >> 32n));
       wire[at + 2] = Number(BigInt.asUintN(32, value));
@@ -138,7 +139,7 @@ function putObject(
     return at + 2;
   }
   if (Array.isArray(value)) {
-    if (at + 2 * value.length + 2 > wire.length)
+    if (at + 2 * value.length + 3 > wire.length)
       throw new Error(`a list of ${value.length} values is too long for one call`);
     wire[at] = tag.list;
     wire[at + 1] = value.length;
@@ -178,12 +179,16 @@ export function take(source: Float64Array): unknown[] {
   return results;
 }
 
-function describe(value: unknown): string {
+function describe(value: unknown, depth = 0): string {
   if (value instanceof Tensor) return value.describe();
   if (value instanceof Float) return String(value.value);
   if (value instanceof DeviceCode) return "device";
-  if (Array.isArray(value))
-    return value.length > 4 ? `list of ${value.length}` : `[${value.map(describe).join(", ")}]`;
+  if (Array.isArray(value)) {
+    const short = value.length <= 4 && depth < 4;
+    return short
+      ? `[${value.map((item) => describe(item, depth + 1)).join(", ")}]`
+      : `list of ${value.length}`;
+  }
   if (typeof value === "string") return JSON.stringify(value);
   return value !== null && typeof value === "object" ? (value.constructor?.name ?? "object") : String(value);
 }
@@ -195,7 +200,7 @@ export function torchError(name: string, error: unknown, values: readonly unknow
   return new TorchError(
     name,
     firstSentence(message),
-    values.filter((value) => value !== undefined).map(describe),
+    values.filter((value) => value !== undefined).map((value) => describe(value)),
   );
 }
 
@@ -227,6 +232,8 @@ export function call(op: Operator, ...values: Argument[]): any {
     throw torchError(op.qualified, error, values);
   }
   if (wire[0] === 1 && wire[1] === tag.tensor) return new Tensor(wire[2]!);
+  // In place: set_data and resize_ change what is known of the tensor.
+  if (wire[0] === 0 && values[0] instanceof Tensor) values[0].forgetFacts();
   return unpack(take(wire));
 }
 

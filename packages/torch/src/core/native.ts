@@ -12,6 +12,7 @@ export interface Native {
   internString(text: string): number;
   call(): void;
   callAsync(): Promise<Float64Array>;
+  stopAsync(): void;
   freeTensor(handle: number): void;
   tensorInfo(handle: number): void;
   writeBytes(handle: number, bytes: Uint8Array): void;
@@ -42,3 +43,6 @@ function load(): Native {
 
 export const native: Native = load();
 export const wire = native.wire;
+
+// process.exit() destroys libtorch's statics without taking the environment down first: no job may run by then.
+process.once("exit", () => native.stopAsync());

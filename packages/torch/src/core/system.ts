@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { type Device, deviceCode } from "./device.ts";
-import { Generator } from "./dispatch.ts";
+import { Generator, torchError } from "./dispatch.ts";
 import { native, wire } from "./native.ts";
 
 export interface BuildInfo {
@@ -34,7 +34,11 @@ export function liveTensors(): { count: number; bytes: number } {
 
 /** A generator of libtorch's own for its random operators (rand, randn, …); a worker keeps it until it exits. */
 export function createGenerator(seed: number | bigint, device: Device = "cpu"): Generator {
-  return new Generator(native.createGenerator(deviceCode(device)!.code, BigInt(seed)));
+  try {
+    return new Generator(native.createGenerator(deviceCode(device)!.code, BigInt(seed)));
+  } catch (error) {
+    throw torchError("createGenerator", error, [seed, device]);
+  }
 }
 
 // Some builds start with one thread whatever the machine has.

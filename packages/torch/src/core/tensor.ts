@@ -88,6 +88,11 @@ export class Tensor {
     return this.toString();
   }
 
+  /** Package-internal: after an operator that may have changed shape or dtype in place. */
+  forgetFacts(): void {
+    this.facts = undefined;
+  }
+
   private flags(): number {
     this.readInfo();
     return wire[2]!;
@@ -117,6 +122,7 @@ export function currentOwner(): Owner | undefined {
 export function exchangeOwner(owner: Owner | undefined): Owner | undefined {
   const previous = owners.current;
   owners.current = owner;
+  wire[wire.length - 1] = owner === undefined ? 0 : 1;
   return previous;
 }
 
