@@ -94,7 +94,7 @@ export async function aptInstall(host, packages, { prefix, log, say }) {
   if (status !== 0)
     throw new SetupFailure(
       `apt-get install failed with exit code ${status}:\n${errorsOfApt(host, log)}\n` +
-        `Mend that and run: ${installCommand(packages)}`,
+        `Mend that and run: ${installCommand(host, packages)}`,
     );
 }
 
@@ -120,9 +120,12 @@ function errorsOfApt(host, log) {
   return [...new Set(errors.length > 0 ? errors : lines.slice(-5))].slice(-8).join("\n");
 }
 
-/** @param {string[]} packages */
-function installCommand(packages) {
-  return `sudo apt-get install -y --no-install-recommends ${packages.join(" ")}`;
+/**
+ * @param {Host} host
+ * @param {string[]} packages
+ */
+function installCommand(host, packages) {
+  return `${host.root ? "" : "sudo "}apt-get install -y --no-install-recommends ${packages.join(" ")}`;
 }
 
 const ownPyTorch =
@@ -137,7 +140,7 @@ const ownPyTorch =
  */
 export function handInstructions(host, packages, because) {
   if (isDebian(host))
-    return `${packages.join(", ")} must be installed first and ${because}. Run: ${installCommand(packages)}`;
+    return `${packages.join(", ")} must be installed first and ${because}. Run: ${installCommand(host, packages)}`;
   const sentences = [];
   if (packages.includes("libtorch-dev"))
     sentences.push(`No libtorch of ${oldestLibtorch} or newer was found: ${ownPyTorch}`);
