@@ -1,0 +1,65 @@
+// The configuration of `unmask train`: one YAML file a run, every key checked, unknown keys refused.
+
+import { z } from "zod";
+
+const positive = z.number().int().positive();
+
+export const trainConfigSchema = z.strictObject({
+  data: z
+    .strictObject({
+      path: z.string().min(1).describe("UTF-8 text, or JSONL with a text field"),
+      kind: z.enum(["auto", "text", "jsonl"]).default("auto").describe("how to read the file"),
+      field: z.string().default("text").describe("JSONL field that holds the text"),
+      held_out: z.number().min(0).max(0.5).default(0.1).describe("share held out, taken from the end"),
+      on_corrupt: z.enum(["error", "skip"]).default("error").describe("what to do with a corrupt row"),
+      layout: z
+        .enum(["wrap", "pad"])
+        .default("wrap")
+        .describe("wrap: documents joined and cut to length; pad: one document a row"),
+    })
+    .describe("what to train on"),
+  tokenizer: z
+    .strictObject({
+      kind: z.enum(["bytes", "words", "bpe"]).default("bytes").describe("trained on the data, or bytes"),
+      size: positive.default(2048).describe("vocabulary of bpe"),
+    })
+    .prefault({}),
+  model: z
+    .strictObject({
+      hidden_size: positive.default(128).describe("width"),
+      blocks: positive.default(4),
+      heads: positive.default(4),
+      condition_size: positive.default(32),
+      length: positive.default(64).describe("tokens a row"),
+    })
+    .prefault({}),
+  train: z
+    .strictObject({
+      steps: positive.default(5000),
+      minutes: z.number().positive().optional().describe("stop (and finish the schedule) after this long"),
+      batch_size: positive.default(64),
+      learning_rate: z.number().positive().default(2e-3),
+      schedule: z.enum(["constant", "linear", "cosine"]).default("cosine"),
+      warmup: z.number().int().nonnegative().default(100).describe("steps"),
+      floor: z.number().min(0).max(1).default(0.01).describe("smallest learning rate, as a share"),
+      weight_decay: z.number().nonnegative().default(0),
+      beta1: z.number().min(0).max(1).default(0.9),
+      beta2: z.number().min(0).max(1).default(0.99),
+      clip: z.number().positive().default(1).describe("global norm of gradients"),
+      ema: z.number().min(0).max(1).default(0.999).describe("decay of the averaged weights"),
+      evaluate_every: z.number().int().nonnegative().default(500).describe("steps; 0 only at the end"),
+      save_every: z.number().int().nonnegative().default(500).describe("steps; 0 only at the end"),
+      keep: positive.default(2).describe("checkpoints kept"),
+    })
+    .prefault({}),
+  seed: z.number().int().nonnegative().default(0),
+  device: z.string().default("cpu"),
+  dtype: z.enum(["auto", "float32", "bfloat16"]).default("auto").describe("of matrix products"),
+  threads: z
+    .union([z.literal("auto"), positive])
+    .default("auto")
+    .describe("processor threads an operator uses"),
+  out: z.string().min(1).default("runs/train").describe("folder of the run"),
+});
+
+export type TrainConfig = z.infer<typeof trainConfigSchema>;
