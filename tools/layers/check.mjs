@@ -60,7 +60,7 @@ function checkFile(root, source, one, file) {
 
 /**
  * @typedef {"computed" | "outside" | "test" | "folder" | "builtin" | "torch" | "self" | "npm"} TargetKind
- * @typedef {{ kind: TargetKind, name: string }} Target
+ * @typedef {{ kind: TargetKind, name: string, path?: string }} Target `path`: of a file in the same package
  */
 
 /**
@@ -75,7 +75,7 @@ function targetOf(name, source, file) {
     const path = relative(source, resolve(dirname(file), name)).replaceAll(sep, "/");
     if (path.startsWith("..")) return { kind: "outside", name };
     if (isTest(`/${path}`)) return { kind: "test", name };
-    return { kind: "folder", name: path.includes("/") ? (path.split("/")[0] ?? "") : "index.ts" };
+    return { kind: "folder", name: path.includes("/") ? (path.split("/")[0] ?? "") : "index.ts", path };
   }
   if (isBuiltin(name)) return { kind: "builtin", name };
   const dependency = packageOf(name);
@@ -91,12 +91,13 @@ function targetOf(name, source, file) {
  * @param {Target} target
  * @returns {string | undefined} what is wrong
  */
-function judge({ folder, rule, allowed }, { kind, name }) {
+function judge({ folder, rule, allowed }, { kind, name, path = name }) {
   if (kind === "computed") return "may not import() an expression: the layers cannot be checked then";
   if (kind === "outside") return `may not import ${name}: it lies outside the package`;
   if (kind === "test") return `may not import ${name}: that is a test`;
   if (kind === "self") return `may not import ${name}: that is the package itself, or one built on it`;
-  if (rule === undefined || name === folder || allowed.includes(name)) return undefined;
+  if (rule === undefined || name === folder || allowed.includes(name) || allowed.includes(path))
+    return undefined;
   if (kind === "builtin") return judgeBuiltin(rule, name);
   if (kind === "npm")
     return rule.npm === "none" ? `may not import ${name}: it has no dependency from npm` : undefined;
