@@ -28,7 +28,13 @@ export {
 } from "./core/dispatch.ts";
 export { type Dtype, dtypes, type TypedArray } from "./core/dtype.ts";
 export { TorchError } from "./core/errors.ts";
-export { bfloat16Flags, chooseProductDtype, measureProduct, type ProductDtype } from "./core/precision.ts";
+export {
+  bfloat16Flags,
+  chooseProductDtype,
+  chooseThreads,
+  measureProduct,
+  type ProductDtype,
+} from "./core/precision.ts";
 export { type Coordinates, philox, uniformAt, wordsAt } from "./core/random.ts";
 export { insideScope, keep, scope } from "./core/scope.ts";
 export { type BuildInfo, buildInfo, createGenerator, liveTensors, setThreads } from "./core/system.ts";
@@ -38,7 +44,7 @@ export { SafetensorsError } from "./io/error.ts";
 export { type Checkpoint, openSafetensors, type TensorInfo } from "./io/safetensors.ts";
 export { type SaveOptions, saveSafetensors, type TensorsByName } from "./io/save.ts";
 export { openSharded, type SaveShardedOptions, saveSharded } from "./io/sharded.ts";
-export { type AttentionOptions, attention, rotate } from "./nn/functional.ts";
+export { type AttentionOptions, attention, mixedLinear, rotate } from "./nn/functional.ts";
 export { AdamW, type AdamWOptions, type ParameterGroup } from "./optim/adamw.ts";
 export { clipGradients } from "./optim/clip.ts";
 export { type ScheduleOptions, schedule } from "./optim/schedule.ts";

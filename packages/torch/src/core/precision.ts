@@ -2,11 +2,13 @@
 // CPUs with AMX or AVX512-BF16 and tens of times slower on those without.
 
 import { readFileSync } from "node:fs";
-import { matmul, ones } from "../generated/ops.ts";
+import { availableParallelism } from "node:os";
+import { gelu, matmul, ones } from "../generated/ops.ts";
 import { convert } from "./create.ts";
 import type { Device } from "./device.ts";
 import type { Dtype } from "./dtype.ts";
 import { scope } from "./scope.ts";
+import { buildInfo, setThreads } from "./system.ts";
 
 /** dtype of matrix products; everything else (norms, softmax, losses, master weights) stays float32. */
 export type ProductDtype = "float32" | "bfloat16";
@@ -52,3 +54,32 @@ export function chooseProductDtype(device: Device = "cpu"): ProductDtype {
 }
 
 let chosen: ProductDtype | undefined;
+
+/**
+ * How many threads an operator should use: all the processor's, if that makes a small product and an elementwise
+ * pass quicker than one does, else one. Virtual processors are often two halves of one core, and then a second
+ * thread costs more than it gives. Measured once a process (about 0.1 s).
+ */
+export function chooseThreads(): number {
+  const all = availableParallelism();
+  if (all === 1) return 1;
+  const before = buildInfo().threads;
+  const seconds = (threads: number) => {
+    setThreads(threads);
+    return scope(() => timeMixed());
+  };
+  seconds(all);
+  const rounds = [0, 1, 2].map(() => [seconds(1), seconds(all)] as const);
+  setThreads(before);
+  const wins = rounds.filter(([one, many]) => many < 0.9 * one).length;
+  return wins >= 2 ? all : 1;
+}
+
+/** Seconds of a mix of operators at the sizes of a small network's training step. */
+function timeMixed(): number {
+  const x = ones([2048, 256]);
+  const weight = ones([256, 512]);
+  const start = performance.now();
+  for (let i = 0; i < 5; i++) scope(() => void gelu(matmul(x, weight)));
+  return (performance.now() - start) / 1000;
+}

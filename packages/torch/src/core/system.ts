@@ -1,6 +1,5 @@
 // Facts about the engine, its threads and its memory.
 
-import { availableParallelism } from "node:os";
 import { type Device, deviceCode } from "./device.ts";
 import { Generator, torchError } from "./dispatch.ts";
 import { native, wire } from "./native.ts";
@@ -40,6 +39,3 @@ export function createGenerator(seed: number | bigint, device: Device = "cpu"): 
     throw torchError("createGenerator", error, [seed, device]);
   }
 }
-
-// Some builds start with one thread whatever the machine has.
-if (process.env.OMP_NUM_THREADS === undefined) setThreads(availableParallelism());

@@ -3,7 +3,16 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { clone, keep, openSharded, saveSafetensors, setRequiresGrad, type Tensor } from "@unmask/torch";
+import {
+  clone,
+  convert,
+  type Device,
+  keep,
+  openSharded,
+  saveSafetensors,
+  setRequiresGrad,
+  type Tensor,
+} from "@unmask/torch";
 import { CheckpointError } from "../base/errors.ts";
 import { type MdlmConfig, mdlmParameterShapes } from "./mdlm.ts";
 
@@ -62,7 +71,11 @@ function readJson(path: string): Record<string, unknown> {
 }
 
 /** Parameters of a folder's model.safetensors (or shards), by name without prefix, copied out of the file. */
-export function loadParameters(folder: string, config: MdlmConfig): Map<string, Tensor> {
+export function loadParameters(
+  folder: string,
+  config: MdlmConfig,
+  device: Device = "cpu",
+): Map<string, Tensor> {
   const file = openCheckpoint(folder);
   const parameters = new Map<string, Tensor>();
   for (const [name, shape] of mdlmParameterShapes(config)) {
@@ -76,7 +89,7 @@ export function loadParameters(folder: string, config: MdlmConfig): Map<string, 
       );
     }
     const mapped = file.tensor(full);
-    parameters.set(name, keep(clone(mapped)));
+    parameters.set(name, keep(device === "cpu" ? clone(mapped) : convert(mapped, mapped.dtype, device)));
     mapped.dispose();
   }
   return parameters;

@@ -2,12 +2,16 @@
 // block starts as the identity and every prediction as uniform), the embedding uniform in ±1/√D, other linears
 // and their biases uniform in ±1/√fan_in, norms at 1. Value j of parameter i comes from coordinate (i, j).
 
-import { setRequiresGrad, type Tensor, tensor } from "@unmask/torch";
+import { type Device, setRequiresGrad, type Tensor, tensor } from "@unmask/torch";
 import { fillUniform, streams } from "../base/rng.ts";
 import { type MdlmConfig, mdlmParameterShapes } from "./mdlm.ts";
 
 /** Parameters of a new network, float32 leaves that want gradients, outside every scope. */
-export function initialiseMdlm(config: MdlmConfig, seed: number): Map<string, Tensor> {
+export function initialiseMdlm(
+  config: MdlmConfig,
+  seed: number,
+  device: Device = "cpu",
+): Map<string, Tensor> {
   const shapes = mdlmParameterShapes(config);
   const parameters = new Map<string, Tensor>();
   let index = 0;
@@ -19,7 +23,7 @@ export function initialiseMdlm(config: MdlmConfig, seed: number): Map<string, Te
       fillUniform(values, { seed, stream: streams.initialise }, index, 0);
       for (let j = 0; j < values.length; j++) values[j] = (2 * values[j]! - 1) * bound;
     }
-    parameters.set(name, setRequiresGrad(tensor(values, shape), true));
+    parameters.set(name, setRequiresGrad(tensor(values, shape, { device }), true));
     index++;
   }
   return parameters;

@@ -11,7 +11,7 @@ export const trainConfigSchema = z.strictObject({
       kind: z.enum(["auto", "text", "jsonl"]).default("auto").describe("how to read the file"),
       field: z.string().default("text").describe("JSONL field that holds the text"),
       held_out: z.number().min(0).max(0.5).default(0.1).describe("share held out, taken from the end"),
-      on_corrupt: z.enum(["error", "skip"]).default("error").describe("what to do with a corrupt row"),
+      on_corrupt: z.enum(["fail", "skip"]).default("fail").describe("what to do with a corrupt row"),
       layout: z
         .enum(["wrap", "pad"])
         .default("wrap")
@@ -35,8 +35,8 @@ export const trainConfigSchema = z.strictObject({
     .prefault({}),
   train: z
     .strictObject({
-      steps: positive.default(5000),
-      minutes: z.number().positive().optional().describe("stop (and finish the schedule) after this long"),
+      steps: positive.optional().describe("5000 if neither steps nor minutes is given"),
+      minutes: z.number().positive().optional().describe("finish the schedule and stop after this long"),
       batch_size: positive.default(64),
       learning_rate: z.number().positive().default(2e-3),
       schedule: z.enum(["constant", "linear", "cosine"]).default("cosine"),

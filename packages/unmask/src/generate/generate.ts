@@ -1,0 +1,136 @@
+// Generation: canvases in batches through the decoding loop, as one stream of events.
+//
+// A sequence depends on the seed and on its index, not on the batch it ran in (up to the last bits of a product,
+// see docs/decisions.md).
+
+import { type Tensor, tensor } from "@unmask/torch";
+import { UsageError } from "../base/errors.ts";
+import { type Canvas, newCanvas, rowIds } from "../decode/canvas.ts";
+import { decode } from "../decode/decode.ts";
+import { ancestral } from "../decode/policies/ancestral.ts";
+import { modelProposer } from "../decode/propose.ts";
+import { maskColumn } from "../diffusion/objective.ts";
+import { logLinear } from "../diffusion/schedule.ts";
+import type { GeneratedSequence, GenerateEvent, GenerateOptions } from "./events.ts";
+import type { LoadedModel } from "./load.ts";
+
+const defaultBatchSize = 64;
+
+/** Fills `count` canvases; events in order of batch, `sequence` events in order of index. */
+export async function* generate(model: LoadedModel, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
+  const request = check(model, options);
+  const forbidden = tensor(maskColumn(model.config.vocabularySize, model.maskId));
+  const began = performance.now();
+  const totals = { nfe: 0, tokens: 0 };
+  try {
+    for (let first = 0; first < options.count; first += request.batchSize) {
+      const sequences = Array.from(
+        { length: Math.min(request.batchSize, options.count - first) },
+        (_, i) => first + i,
+      );
+      for await (const event of generateBatch(model, options, { ...request, sequences, forbidden })) {
+        if (event.type === "sequence") {
+          totals.nfe += event.sequence.nfe;
+          totals.tokens += event.sequence.tokens;
+        }
+        yield event;
+      }
+      if (options.signal?.aborted) break;
+    }
+  } finally {
+    forbidden.dispose();
+  }
+  const seconds = (performance.now() - began) / 1000;
+  const { nfe, tokens } = totals;
+  const ratios = { tokens_per_forward: tokens / Math.max(1, nfe), tokens_per_second: tokens / seconds };
+  yield { type: "finish", totals: { nfe, tokens, seconds, ...ratios } };
+}
+
+interface Request {
+  length: number;
+  batchSize: number;
+  prefix: Int32Array;
+}
+
+function check(model: LoadedModel, options: GenerateOptions): Request {
+  const whole = (name: string, value: number) => {
+    if (Number.isInteger(value) && value >= 1) return;
+    throw new UsageError(`${name} is ${value}; give an integer of at least 1`, { [name]: value });
+  };
+  whole("steps", options.steps);
+  whole("count", options.count);
+  const length = options.length ?? model.config.length;
+  whole("length", length);
+  const batchSize = options.batchSize ?? defaultBatchSize;
+  whole("batch_size", batchSize);
+  if (options.temperature !== undefined && !(options.temperature >= 0)) {
+    throw new UsageError(`temperature is ${options.temperature}; give a number of at least 0`);
+  }
+  const prefix = options.prompt === undefined ? new Int32Array(0) : model.tokenizer.encode(options.prompt);
+  if (prefix.length >= length) {
+    throw new UsageError(
+      `the prompt has ${prefix.length} tokens and the canvas ${length}; shorten the prompt or raise length`,
+    );
+  }
+  return { length, batchSize, prefix };
+}
+
+interface Batch extends Request {
+  sequences: readonly number[];
+  forbidden: Tensor;
+}
+
+async function* generateBatch(
+  model: LoadedModel,
+  options: GenerateOptions,
+  batch: Batch,
+): AsyncGenerator<GenerateEvent> {
+  const began = performance.now();
+  const { length, sequences, prefix } = batch;
+  const canvas = newCanvas({ length, noiseId: model.maskId, sequences, prefix });
+  const { seed, steps, temperature } = options;
+  const proposer = modelProposer(model.network, { seed, forbidden: batch.forbidden, temperature });
+  const policy = ancestral({ steps, seed, schedule: logLinear() });
+  for await (const { step, decision, proposal } of decode(canvas, proposer, policy)) {
+    const fresh = new Uint8Array(length);
+    for (const i of decision.commit) if (proposal.positions[i]! < length) fresh[proposal.positions[i]!] = 1;
+    yield {
+      type: "canvas-frame",
+      step,
+      steps,
+      ids: rowIds(canvas, 0).slice(),
+      open: canvas.open.slice(0, length),
+      fresh,
+    };
+    if (options.signal?.aborted) return;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  for (let row = 0; row < sequences.length; row++) {
+    const sequence = finished(model, canvas, { row, prefix, seconds });
+    yield { type: "sequence", index: sequences[row]!, sequence };
+  }
+}
+
+function finished(
+  model: LoadedModel,
+  canvas: Canvas,
+  { row, prefix, seconds }: { row: number; prefix: Int32Array; seconds: number },
+): GeneratedSequence {
+  const all = [...rowIds(canvas, row)];
+  const written = all.slice(prefix.length);
+  const reveal = [
+    ...canvas.revealStep.subarray(row * canvas.length + prefix.length, (row + 1) * canvas.length),
+  ];
+  const { eos } = model.tokenizer.specials;
+  const end = eos === undefined ? -1 : written.indexOf(eos);
+  return {
+    prompt_ids: [...prefix],
+    token_ids: written,
+    text: model.tokenizer.decode(end < 0 ? written : written.slice(0, end)),
+    reveal_step: reveal,
+    nfe: canvas.forwards[row]!,
+    finish_reason: end < 0 ? "length" : "stop",
+    tokens: written.length,
+    seconds,
+  };
+}

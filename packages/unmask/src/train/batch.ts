@@ -1,0 +1,51 @@
+// One batch of masked-diffusion training, made on the host. Everything random is keyed by the example's number
+// in the run (its sequence coordinate), never by batch or worker.
+
+import { fillUniform, streams, uniform } from "../base/rng.ts";
+import { absorb, type Corrupted } from "../diffusion/corrupt.ts";
+import { type NoiseSchedule, nelboWeight } from "../diffusion/schedule.ts";
+import { stratifiedTime } from "../diffusion/time.ts";
+import type { Rows } from "./data.ts";
+
+export interface NoisyBatch {
+  rows: number;
+  length: number;
+  corrupted: Corrupted;
+  /** True token of each corrupted position. */
+  targets: Int32Array;
+  /** NELBO weight of each corrupted position over the tokens of the batch. */
+  weights: Float32Array;
+}
+
+export interface BatchOptions {
+  seed: number;
+  maskId: number;
+  schedule: NoiseSchedule;
+  /** Numbers of the examples in the run; `pick` gives the row of each. */
+  examples: readonly number[];
+  pick: (example: number) => number;
+}
+
+/** Corrupts the picked rows at stratified times (the batch is taken as one global batch). */
+export function noisyBatch(data: Rows, { seed, maskId, schedule, examples, pick }: BatchOptions): NoisyBatch {
+  const { length } = data;
+  const clean = new Int32Array(examples.length * length);
+  const uniforms = new Float32Array(clean.length);
+  const times = examples.map((example, place) => {
+    const row = pick(example);
+    clean.set(data.ids.subarray(row * length, (row + 1) * length), place * length);
+    const noise = uniforms.subarray(place * length, (place + 1) * length);
+    fillUniform(noise, { seed, stream: streams.corruption }, example, 0);
+    return stratifiedTime(place, examples.length, uniform({ seed, stream: streams.time }, example, 0, 0));
+  });
+  const probabilities = times.map((t) => 1 - schedule.alpha(t));
+  const corrupted = absorb(clean, length, { maskId, probabilities, uniforms });
+  const scale = times.map((t) => nelboWeight(schedule, t) / clean.length);
+  return {
+    rows: examples.length,
+    length,
+    corrupted,
+    targets: Int32Array.from(corrupted.positions, (flat) => clean[flat]!),
+    weights: Float32Array.from(corrupted.rows, (row) => scale[row]!),
+  };
+}

@@ -1,0 +1,84 @@
+// From a configuration to token rows: read the corpus, hold out its end, make or train a tokenizer, cut rows.
+
+import { ConfigError, invariant } from "../base/errors.ts";
+import { permutation, streams } from "../base/rng.ts";
+import { byteTokenizer, trainBpeTokenizer, trainWordTokenizer } from "../text/new-tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { TrainConfig } from "./config.ts";
+import { chunk, readCorpus, splitHeldOut } from "./corpus.ts";
+
+export interface Rows {
+  /** Token ids [count · length]. */
+  ids: Int32Array;
+  count: number;
+  length: number;
+}
+
+export interface TrainingData {
+  tokenizer: Tokenizer;
+  maskId: number;
+  train: Rows;
+  heldOut: Rows;
+  /** Held-out tokens that stand for one byte of text, to convert nats a token into nats a byte. */
+  tokensPerByte: number;
+  warnings: readonly string[];
+}
+
+/** Reads and tokenises the data of a run. `tokenizer` is given when resuming; else it is made from the data. */
+export async function loadTrainingData(config: TrainConfig, known?: Tokenizer): Promise<TrainingData> {
+  const { data, model } = config;
+  const corpus = await readCorpus(data.path, {
+    ...(data.kind === "auto" ? {} : { kind: data.kind }),
+    field: data.field,
+    onCorrupt: data.on_corrupt,
+  });
+  const split = splitHeldOut(corpus.documents, data.held_out);
+  const tokenizer = known ?? makeTokenizer(config, split.train);
+  const { mask, eos } = tokenizer.specials;
+  if (mask === undefined || eos === undefined) {
+    throw new ConfigError("the tokenizer has no mask or no end token; train a new one");
+  }
+  const cut = (documents: readonly string[]) =>
+    chunk(
+      documents.map((text) => tokenizer.encode(text)),
+      { length: model.length, eos, mode: data.layout, remainder: "pad" },
+    );
+  const train = cut(split.train);
+  const held =
+    split.heldOut.length > 0 ? cut(split.heldOut) : { rows: new Int32Array(0), count: 0, warnings: [] };
+  const heldBytes = split.heldOut.reduce((bytes, text) => bytes + Buffer.byteLength(text), 0);
+  return {
+    tokenizer,
+    maskId: mask,
+    train: { ids: train.rows, count: train.count, length: model.length },
+    heldOut: { ids: held.rows, count: held.count, length: model.length },
+    tokensPerByte: heldBytes > 0 ? (held.count * model.length) / heldBytes : 0,
+    warnings: [...corpus.warnings, ...train.warnings],
+  };
+}
+
+function makeTokenizer({ tokenizer }: TrainConfig, texts: readonly string[]): Tokenizer {
+  if (tokenizer.kind === "bytes") return byteTokenizer();
+  if (tokenizer.kind === "words") return trainWordTokenizer(texts);
+  return trainBpeTokenizer(texts, { size: tokenizer.size });
+}
+
+/**
+ * Which row example n of the run is: the rows in a new order every epoch. n depends on step and place in the
+ * global batch only, so batches are the same after a resume and on any number of workers.
+ */
+export function exampleOrder(count: number, seed: number): (example: number) => number {
+  const orders = new Map<number, Uint32Array>();
+  return (example) => {
+    const epoch = Math.floor(example / count);
+    let order = orders.get(epoch);
+    if (order === undefined) {
+      if (orders.size > 1) orders.clear();
+      order = permutation(count, { seed, stream: streams.shuffle }, epoch);
+      orders.set(epoch, order);
+    }
+    const row = order[example % count];
+    invariant(row !== undefined, `example ${example} has no row`);
+    return row;
+  };
+}

@@ -1,0 +1,31 @@
+// Exponential moving average of weights: average ← decay · average + (1 − decay) · weight, once a step.
+// Warm-up as in MDLM: decay_n = min(decay, (1 + n) / (10 + n)) at update n = 0, 1, …
+
+import { clone, detach, foreachAdd_, foreachMul_, keep, noGrad, scope, type Tensor } from "@unmask/torch";
+
+export class MovingAverage {
+  /** Averaged weights by name, outside every scope. */
+  readonly averages: ReadonlyMap<string, Tensor>;
+  updates = 0;
+  private readonly decay: number;
+
+  constructor(parameters: ReadonlyMap<string, Tensor>, decay: number) {
+    this.decay = decay;
+    this.averages = new Map(
+      [...parameters].map(([name, one]) => [name, keep(noGrad(() => scope(() => clone(detach(one)))))]),
+    );
+  }
+
+  update(parameters: ReadonlyMap<string, Tensor>): void {
+    const decay = Math.min(this.decay, (1 + this.updates) / (10 + this.updates));
+    this.updates++;
+    const averages = [...this.averages.values()];
+    noGrad(() =>
+      scope(() => {
+        const present = [...this.averages.keys()].map((name) => detach(parameters.get(name)!));
+        foreachMul_(averages, decay);
+        foreachAdd_(averages, present, { alpha: 1 - decay });
+      }),
+    );
+  }
+}
