@@ -11,6 +11,7 @@ import {
 } from "./probability.ts";
 import { sampleStory } from "./sample.ts";
 import { storyGrammar } from "./stories.ts";
+import { validate } from "./validate.ts";
 
 function mulberry32(seed: number): () => number {
   let state = seed | 0;
@@ -190,4 +191,27 @@ test("posteriors of a partly revealed story agree with enumeration, and draws fo
   }
   expect(posteriors(grammar, ["has"])).toBeUndefined();
   expect(sampleGiven(grammar, ["has"], uniform)).toBeUndefined();
+});
+
+test("a perfect denoiser is always valid one position at a time, and hardly ever in two steps", () => {
+  const grammar = storyGrammar("medium");
+  const uniform = mulberry32(14);
+  const write = (steps: number): boolean => {
+    let story: (string | undefined)[] = new Array(grammar.maxLength).fill(undefined);
+    const order = story.map((_, position) => ({ position, key: uniform() }));
+    order.sort((left, right) => left.key - right.key);
+    for (let step = 0; step < steps; step++) {
+      const share = (count: number) => Math.round((count * story.length) / steps);
+      const next = [...story];
+      for (const { position } of order.slice(share(step), share(step + 1))) {
+        // A separate draw per position: independent words, each from its exact posterior.
+        next[position] = sampleGiven(grammar, story, uniform)?.[position] ?? "";
+      }
+      story = next;
+    }
+    return validate(grammar, story as string[]).valid;
+  };
+  const share = (steps: number) => Array.from({ length: 60 }, () => write(steps)).filter(Boolean).length / 60;
+  expect(share(grammar.maxLength)).toBe(1);
+  expect(share(2)).toBeLessThan(0.25);
 });

@@ -9,7 +9,10 @@
  * What makes few-step sampling fail is the number of choices that come back later: in `medium` both names (three
  * times each, once as a pronoun), the toy and the place. Choices that come back have equal weights, so that words
  * drawn independently rarely agree; choices that stand alone are skewed, which keeps the entropy low at a
- * large support. `describe` gives the figures.
+ * large support. A perfect denoiser (`oracle.ts`), revealing positions in random order in equal steps of time, writes
+ * valid stories in this share of samples (150 to 1,000), at 256, 32, 16, 8, 4, 2 and 1 steps, in per cent:
+ *   small  98 92 87 71 47 23 0     medium  98 89 77 57 29 5 0     large  93 62 31 12 1 0 0
+ * One position at a time it is always valid; `large` wants 1,000 steps (97) or that.
  */
 import { compile, type Entry, entries, type Grammar, type GrammarSource } from "./grammar.ts";
 import { countTexts, entropy } from "./probability.ts";
