@@ -122,6 +122,10 @@ export function convert(source: Tensor, dtype: Dtype, device: Device | undefined
 
 /** Marks a leaf as wanting gradients, or not; returns it. */
 export function setRequiresGrad<T extends Tensor>(leaf: T, wanted: boolean): T {
+  if (!wanted && !leaf.isLeaf)
+    throw new TorchError("setRequiresGrad", "only a leaf can stop wanting gradients; use detach()", [
+      leaf.describe(),
+    ]);
   try {
     put(wanted, put(leaf, 0));
     native.setRequiresGrad();

@@ -19,7 +19,7 @@ export class DeviceCode {
 export function deviceCode(device: Device | undefined): DeviceCode | undefined {
   if (device === undefined) return undefined;
   const [, name, index] = /^(cpu|cuda)(?::(\d+))?$/.exec(device) ?? [];
-  const type = types.indexOf(name);
+  const type = types.indexOf(name as "cpu" | "cuda");
   if (type < 0 || Number(index ?? 0) > 127)
     throw new TorchError("device", `"${device}" is no device; use "cpu", "cuda" or "cuda:<index>"`);
   return new DeviceCode(type * 256 + (index === undefined ? 0 : Number(index) + 1));

@@ -30,10 +30,17 @@ export function writeAtomically(path: string, body: (append: Append) => void): v
     renameSync(temporary, path);
   } catch (error) {
     if (file !== undefined) closeSync(file);
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw fileError(path, "could not be written, an earlier file is untouched", error);
   }
   flushFolder(folder);
+}
+
+/** Tidying up after a failure, whose own error would hide the first. */
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {}
 }
 
 function writeAll(file: number, bytes: Uint8Array): void {
@@ -56,7 +63,7 @@ function removeAbandoned(folder: string, prefix: string): void {
   for (const name of readdirSync(folder)) {
     if (!name.startsWith(prefix)) continue;
     const [, pid] = /^(\d+)\.[0-9a-f]{8}\.tmp$/.exec(name.slice(prefix.length)) ?? [];
-    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(folder, name), { force: true });
+    if (pid !== undefined && !isRunning(Number(pid))) discard(join(folder, name));
   }
 }
 
