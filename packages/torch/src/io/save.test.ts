@@ -1,11 +1,11 @@
-// A save that is killed, or runs out of room, leaves the earlier file whole.
+// A save that is killed, runs out of room or is refused leaves the earlier file whole.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { childScript, f, runChild, temporaryFolder } from "../../test/helpers.ts";
 import * as t from "../index.ts";
 
@@ -95,4 +95,45 @@ test("saving does not need the memory again", () => {
   expect(statSync(path).size).toBeGreaterThan(160 << 20);
   // In KB: well below the 160 MB of the tensors.
   expect(Number(stdout)).toBeLessThan(100_000);
+});
+
+describe("saving refuses", () => {
+  const cases: Record<string, [() => void, RegExp]> = {
+    "a freed tensor": [
+      () => {
+        const x = f([1]);
+        x.dispose();
+        t.saveSafetensors(path, { x });
+      },
+      /tensor "x": it was freed/,
+    ],
+    "an empty name": [() => t.saveSafetensors(path, { "": f([1]) }), /no tensor can have this name/],
+    "the name of the metadata": [
+      () => t.saveSafetensors(path, { __metadata__: f([1]) }),
+      /no tensor can have this name/,
+    ],
+    "half a character": [() => t.saveSafetensors(path, { "\ud800": f([1]) }), /must be valid Unicode/],
+    "what is no tensor": [() => t.saveSafetensors(path, { x: [1] as never }), /must be a Tensor, got \[1\]/],
+    "metadata of numbers": [
+      () => t.saveSafetensors(path, {}, { metadata: { step: 1 as never } }),
+      /metadata holds strings, got 1 for "step"/,
+    ],
+    "a missing folder": [
+      () => t.saveSafetensors(join(folder, "none", "x"), {}),
+      /could not be written.*ENOENT/,
+    ],
+  };
+  test.each(Object.entries(cases))("%s, and leaves the earlier file and no other", (_, [body, pattern]) => {
+    t.saveSafetensors(path, {}, { metadata: { earlier: "yes" } });
+    expect(() => t.scope(body)).toThrow(pattern);
+    expect(() => t.scope(body)).toThrow(t.SafetensorsError);
+    expect(t.openSafetensors(path).metadata).toEqual({ earlier: "yes" });
+    expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  test("a folder in the file's place", () => {
+    mkdirSync(join(folder, "taken"));
+    expect(() => t.saveSafetensors(join(folder, "taken"), {})).toThrow(/could not be written/);
+    expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
 });
