@@ -210,7 +210,7 @@ describe("system packages", () => {
 
   test("everything on a bare machine, nothing on a complete one", () => {
     const bare = missingPackages(machine({ files }), { libtorch: undefined, building: true });
-    expect(bare).toEqual(["libtorch-dev", "libopenblas0-pthread", "g++", "cmake", "make"]);
+    expect(bare).toEqual(["libtorch-dev", "libopenblas0-openmp", "g++", "cmake", "make"]);
     const complete = machine({ files, programs: tools, links: openblas });
     expect(missingPackages(complete, { libtorch, building: true })).toEqual([]);
     expect(missingPackages(machine({ files }), { libtorch, building: false })).toEqual([]);
@@ -220,7 +220,7 @@ describe("system packages", () => {
     const slow = machine({ files, programs: tools, links: reference });
     expect(hasSlowBlas(slow)).toBe(true);
     expect(hasSlowBlas(machine({ links: openblas }))).toBe(false);
-    expect(missingPackages(slow, { libtorch, building: true })).toEqual(["libopenblas0-pthread"]);
+    expect(missingPackages(slow, { libtorch, building: true })).toEqual(["libopenblas0-openmp"]);
     expect(missingPackages(slow, { libtorch: { ...libtorch, kind: "venv" }, building: true })).toEqual([]);
   });
 

@@ -32,7 +32,7 @@ export async function provideLibtorch(context) {
   const access = aptAccess(host, options.noSystem);
   if ("because" in access) {
     // A slow BLAS is no reason to stop.
-    if (libtorch === undefined || missing.some((name) => name !== "libopenblas0-pthread"))
+    if (libtorch === undefined || missing.some((name) => name !== "libopenblas0-openmp"))
       throw new SetupFailure(handInstructions(host, missing, access.because), 2);
     if (!options.quiet) say(`fp32 products will be slow. ${handInstructions(host, missing, access.because)}`);
     return /** @type {Engine} */ (found);

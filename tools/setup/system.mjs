@@ -39,9 +39,9 @@ export function hasSlowBlas(host) {
  * @param {{ libtorch: import("./libtorch.mjs").Libtorch | undefined, building: boolean }} state
  */
 export function missingPackages(host, { libtorch, building }) {
-  const packages = libtorch === undefined ? ["libtorch-dev", "libopenblas0-pthread"] : [];
+  const packages = libtorch === undefined ? ["libtorch-dev", "libopenblas0-openmp"] : [];
   if (libtorch?.kind === "system" && isDebian(host) && hasSlowBlas(host))
-    packages.push("libopenblas0-pthread");
+    packages.push("libopenblas0-openmp");
   return building ? [...packages, ...missingTools(host)] : packages;
 }
 

@@ -8,7 +8,7 @@ import { SetupFailure } from "../setup/failure.mjs";
 import { cacheFolder, onPath } from "../setup/host.mjs";
 import { debianMirror, parseDeb822, parseOneLine } from "./mirror.mjs";
 
-const packages = "libtorch-dev,g++,cmake,make,libopenblas0-pthread,python3-torch";
+const packages = "libtorch-dev,g++,cmake,make,libopenblas0-openmp,python3-torch";
 
 /**
  * @param {import("../setup/host.mjs").Host} host

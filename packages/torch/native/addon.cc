@@ -2,6 +2,7 @@
 // (src/core/native.ts gives their types).
 #include <napi.h>
 
+#include "allocator.h"
 #include "async.h"
 #include "autograd.h"
 #include "dispatch.h"
@@ -18,6 +19,7 @@ void define(napi_env env, napi_value exports, const char* name, napi_callback ca
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  unmask::installAllocator();
   auto* environment = new unmask::Environment(env);
   environment->worker = std::make_unique<unmask::AsyncWorker>(env);
   napi_set_instance_data(
@@ -44,6 +46,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define(env, exports, "createGenerator", unmask::createGenerator);
   define(env, exports, "setThreads", unmask::setThreads);
   define(env, exports, "buildInfo", unmask::buildInfo);
+  define(env, exports, "allocatorFacts", unmask::cacheFacts);
+  define(env, exports, "emptyCache", unmask::dropCache);
   return exports;
 }
 

@@ -8,6 +8,7 @@
 
 #include <mutex>
 
+#include "allocator.h"
 #include "values.h"
 
 namespace unmask {
@@ -49,6 +50,23 @@ napi_value buildInfo(napi_env env, napi_callback_info) {
     facts.Set("threads", at::get_num_threads());
     facts.Set("cudaDevices", cudaDevices);
     return facts;
+  });
+}
+
+napi_value cacheFacts(napi_env env, napi_callback_info) {
+  return guarded(env, [&](Environment&) -> napi_value {
+    AllocatorFacts facts = allocatorFacts();
+    auto result = Napi::Object::New(env);
+    result.Set("cachedBytes", static_cast<double>(facts.cachedBytes));
+    result.Set("totalBytes", static_cast<double>(facts.totalBytes));
+    return result;
+  });
+}
+
+napi_value dropCache(napi_env env, napi_callback_info) {
+  return guarded(env, [&](Environment&) -> napi_value {
+    emptyCache();
+    return nullptr;
   });
 }
 

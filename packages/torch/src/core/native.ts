@@ -26,6 +26,8 @@ export interface Native {
   setGradMode(enabled: boolean): boolean;
   createGenerator(device: number, seed: bigint): number;
   setThreads(count: number): void;
+  allocatorFacts(): { cachedBytes: number; totalBytes: number };
+  emptyCache(): void;
   buildInfo(): { version: string; config: string; parallel: string; threads: number; cudaDevices: number };
 }
 

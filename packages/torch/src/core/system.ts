@@ -39,3 +39,13 @@ export function createGenerator(seed: number | bigint, device: Device = "cpu"): 
     throw torchError("createGenerator", error, [seed, device]);
   }
 }
+
+/** CPU memory that tensors take from the system: in all, and the part that is free but kept for reuse. */
+export function cpuMemory(): { cachedBytes: number; totalBytes: number } {
+  return native.allocatorFacts();
+}
+
+/** Gives the CPU memory kept for reuse back to the system. */
+export function emptyCache(): void {
+  native.emptyCache();
+}

@@ -23,7 +23,7 @@ import {
 export { embedding, layerNorm };
 
 /** input [..., in] @ weight [out, in]ᵀ + bias [out], computed in `products`; the result has that dtype. */
-export function linear(
+export function mixedLinear(
   input: Tensor,
   weight: Tensor,
   bias: Tensor | undefined,

@@ -1,0 +1,168 @@
+#include "allocator.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <vector>
+
+namespace unmask {
+
+// What CMake found out about this libtorch's headers.
+#ifdef UNMASK_ALLOCATE_IS_CONST
+#define UNMASK_CONST_ALLOCATE const
+#else
+#define UNMASK_CONST_ALLOCATE
+#endif
+#ifdef UNMASK_HAS_COPY_DATA
+#define UNMASK_OVERRIDE_COPY_DATA override
+#else
+#define UNMASK_OVERRIDE_COPY_DATA
+#endif
+
+namespace {
+
+// A block begins with its size class; the data follow at the alignment that libtorch's kernels expect.
+constexpr size_t kAlignment = 64;
+constexpr size_t kHugePage = size_t{1} << 21;
+// Each doubling is cut into 8 classes, so that at most an eighth of a block is wasted.
+constexpr int kBitsPerDoubling = 3;
+constexpr size_t kClasses = 64 << kBitsPerDoubling;
+
+struct SizeClass {
+  size_t index;
+  size_t bytes;
+};
+
+// The smallest class of at least `bytes` bytes (bytes >= 2^kBitsPerDoubling).
+SizeClass classOf(size_t bytes) {
+  int exponent = 63 - __builtin_clzll(bytes);
+  size_t step = size_t{1} << (exponent - kBitsPerDoubling);
+  size_t rounded = (bytes + step - 1) / step * step;
+  if (rounded >> (exponent + 1) != 0) {
+    exponent++;
+    step <<= 1;
+  }
+  size_t place = (rounded - (size_t{1} << exponent)) / step;
+  return {(static_cast<size_t>(exponent) << kBitsPerDoubling) + place, rounded};
+}
+
+class Cache {
+ public:
+  Cache() {
+    size_t memory = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+    limit_ = memory / 2;
+  }
+
+  void* take(size_t bytes) {
+    SizeClass size = classOf(bytes + kAlignment);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      auto& list = lists_[size.index];
+      if (!list.empty()) {
+        char* block = list.back();
+        list.pop_back();
+        cached_ -= size.bytes;
+        return block + kAlignment;
+      }
+    }
+    char* block = fromSystem(size.bytes);
+    std::memcpy(block, &size, sizeof(size));
+    return block + kAlignment;
+  }
+
+  void give(void* data) {
+    char* block = static_cast<char*>(data) - kAlignment;
+    SizeClass size{};
+    std::memcpy(&size, block, sizeof(size));
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (cached_ + size.bytes <= limit_) {
+        lists_[size.index].push_back(block);
+        cached_ += size.bytes;
+        return;
+      }
+      total_ -= size.bytes;
+    }
+    std::free(block);
+  }
+
+  void clear() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& list : lists_) {
+      for (char* block : list) std::free(block);
+      list.clear();
+    }
+    total_ -= cached_;
+    cached_ = 0;
+  }
+
+  AllocatorFacts facts() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return {cached_, total_};
+  }
+
+ private:
+  char* fromSystem(size_t bytes) {
+    bool large = bytes >= 2 * kHugePage;
+    void* block = nullptr;
+    int failure = posix_memalign(&block, large ? kHugePage : kAlignment, bytes);
+    if (failure != 0) {
+      clear();
+      failure = posix_memalign(&block, kAlignment, bytes);
+    }
+    TORCH_CHECK(failure == 0, "not enough memory for a tensor of ", bytes - kAlignment, " bytes");
+    if (large) madvise(block, bytes, MADV_HUGEPAGE);
+    std::lock_guard<std::mutex> lock(mutex_);
+    total_ += bytes;
+    return static_cast<char*>(block);
+  }
+
+  std::mutex mutex_;
+  std::array<std::vector<char*>, kClasses> lists_;
+  size_t cached_ = 0;
+  size_t total_ = 0;
+  size_t limit_ = 0;
+};
+
+// Never destroyed: tensors may outlive every environment.
+Cache& cache() {
+  static Cache* instance = new Cache();
+  return *instance;
+}
+
+void release(void* data) {
+  if (data != nullptr) cache().give(data);
+}
+
+class CachingAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) UNMASK_CONST_ALLOCATE override {
+    void* data = bytes == 0 ? nullptr : cache().take(bytes);
+    return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+  // Pure virtual in newer libtorch, unknown to older.
+  void copy_data(void* target, const void* source, std::size_t count) const UNMASK_OVERRIDE_COPY_DATA {
+    std::memcpy(target, source, count);
+  }
+};
+
+}  // namespace
+
+void installAllocator() {
+  static std::once_flag once;
+  std::call_once(once, [] { c10::SetCPUAllocator(new CachingAllocator(), 1); });
+}
+
+AllocatorFacts allocatorFacts() { return cache().facts(); }
+
+void emptyCache() { cache().clear(); }
+
+}  // namespace unmask
