@@ -1,0 +1,190 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { DataError, UnmaskError } from "../base/errors.ts";
+import { main, program } from "./command-line.ts";
+import { dashed, wholeNumber } from "./options.ts";
+import { reportOf } from "./report.ts";
+
+afterEach(() => void vi.restoreAllMocks());
+
+async function run(...args: string[]) {
+  const written = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    vi.spyOn(process[name], "write").mockImplementation((text) => {
+      written[name] += text;
+      return true;
+    });
+  }
+  const exitCode = await main(args);
+  vi.restoreAllMocks();
+  return { exitCode, ...written };
+}
+
+describe("wrong use", () => {
+  it.each([
+    [["trian"], 'unknown verb "trian" (did you mean "train"?)'],
+    [["frobnicate"], 'unknown verb "frobnicate"; see unmask --help'],
+    [["train", "--stepz=5"], 'unknown option --stepz (did you mean "--steps"?)'],
+    [["train", "--batch_sizes", "5"], "unknown option --batch-sizes; see unmask train --help"],
+    [["generate", "--batchsize", "5"], 'unknown option --batchsize (did you mean "--batch-size"?)'],
+    [["--verbos"], 'unknown option --verbos (did you mean "--verbose"?)'],
+    [["language", "sampel"], 'unknown verb "sampel" (did you mean "sample"?)'],
+    [["generate"], "nothing to write with; give --model DIR"],
+    [["generate", "--modle", "x"], 'unknown option --modle (did you mean "--model"?)'],
+    [
+      ["generate", "--model", "x", "--steps", "0"],
+      "--steps is 0; give a whole number of at least 1, such as 64",
+    ],
+    [
+      ["generate", "--model", "x", "--steps", "many"],
+      "--steps is many; give a whole number of at least 1, such as 64",
+    ],
+    [
+      ["generate", "--model", "x", "--temperature", "-1"],
+      "--temperature is -1; give a number of at least 0, such as 1",
+    ],
+    [["train", "--seed", "-1"], "--seed is -1; give a whole number of at least 0, such as 0"],
+    [["train"], "nothing to train on; give --data FILE"],
+    [["train", "none.yaml"], "none.yaml does not exist"],
+    [["language", "sample", "--size", "medim"], '--size is "medim" (did you mean "medium"?)'],
+  ])("%j says one sentence and exits 2", async (args, sentence) => {
+    const { exitCode, stdout, stderr } = await run(...args);
+    expect(stderr).toContain(`error: ${sentence}`);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect(stdout).toBe("");
+    expect(exitCode).toBe(2);
+  });
+
+  it("shows the stack with --verbose only", async () => {
+    expect((await run("train", "none.yaml", "--verbose")).stderr).toMatch(/\n +at /);
+    expect((await run("--verbose", "train", "none.yaml")).stderr).toMatch(/\n +at /);
+  });
+});
+
+describe("right use", () => {
+  it("prints help and version", async () => {
+    const help = await run("--help");
+    expect(help.exitCode).toBe(0);
+    for (const verb of ["train", "generate", "doctor", "quickstart", "language"]) {
+      expect(help.stdout).toContain(`\n  ${verb}`);
+    }
+    expect((await run("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect((await run("train", "--help")).stdout).toContain("train.learning_rate");
+  });
+
+  it("samples the language, the same for the same seed, whatever the count", async () => {
+    const args = ["language", "sample", "--size", "small", "--seed", "7"];
+    const five = (await run(...args, "--count", "5")).stdout.trimEnd().split("\n");
+    const two = (await run(...args, "--count", "2")).stdout.trimEnd().split("\n");
+    expect(five).toHaveLength(5);
+    expect(two).toEqual(five.slice(0, 2));
+    const [json] = (await run(...args, "--json")).stdout.split("\n");
+    const { text, prompt } = JSON.parse(json!) as { text: string; prompt: string };
+    expect(text).toBe(five[0]);
+    expect(text.startsWith(prompt)).toBe(true);
+  });
+
+  it("freezes the options: a new one must be added here too", () => {
+    const flags = program().commands.map((command) => [
+      command.name(),
+      command.options.map(({ long }) => long?.slice(2)).join(" "),
+    ]);
+    expect(Object.fromEntries(flags)).toEqual({
+      train: "data out resume seed steps minutes device dtype",
+      generate: "model steps seed count length prompt temperature batch-size device",
+      doctor: "",
+      quickstart: "data seed out from-scratch",
+      language: "",
+    });
+  });
+});
+
+describe("flags", () => {
+  it("are accepted in both spellings, but values and what follows -- are left alone", () => {
+    expect(dashed(["--batch_size", "8", "a_b", "--from_scratch=x_y", "-a_b", "--", "--c_d"])).toEqual([
+      ...["--batch-size", "8", "a_b", "--from-scratch=x_y", "-a_b", "--", "--c_d"],
+    ]);
+  });
+
+  it("take whole numbers written as such", () => {
+    const parse = wholeNumber("--n", { least: 1, most: 9, example: 2 });
+    expect(parse("9")).toBe(9);
+    for (const text of ["", "1.0", "1e0", "0x1", "10", "0", "NaN", "Infinity", "a b"]) {
+      expect(() => parse(text), text).toThrow("give a whole number from 1 to 9, such as 2");
+    }
+  });
+});
+
+describe("reportOf", () => {
+  it("knows whose mistake it was", () => {
+    expect(reportOf(new DataError("x is empty"))).toEqual({ message: "x is empty", exitCode: 2 });
+    expect(reportOf(new UnmaskError("disk full"))).toEqual({ message: "disk full", exitCode: 1 });
+    const torch = Object.assign(new Error("aten::add: sizes differ"), { name: "TorchError" });
+    expect(reportOf(torch)).toEqual({ message: "aten::add: sizes differ", exitCode: 1 });
+  });
+
+  it("names file and remedy of a failed system call", () => {
+    const error = Object.assign(new Error("ENOSPC: no space left"), {
+      ...{ code: "ENOSPC", syscall: "write", path: "runs/a" },
+    });
+    const { message, exitCode } = reportOf(error);
+    expect(message).toBe(
+      'runs/a: the system refused "write" (ENOSPC); free some space or choose another disk',
+    );
+    expect(exitCode).toBe(1);
+  });
+
+  it("asks for a report of anything else, in one line", () => {
+    const { message, exitCode } = reportOf(new TypeError("x is not a function\nmore"));
+    expect(message).toBe(
+      "internal error: x is not a function; please report it with what the same command prints with --verbose",
+    );
+    expect(exitCode).toBe(1);
+    expect(reportOf("a string").message).toContain("a string");
+  });
+});
+
+const built = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+describe.runIf(existsSync(built))("the program", () => {
+  it("ends silently when its reader goes away", async () => {
+    const child = spawn(process.execPath, [
+      built,
+      "language",
+      "sample",
+      "--size",
+      "small",
+      "--count",
+      "100000",
+    ]);
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    child.stdout.once("data", () => child.stdout.destroy());
+    const exitCode = await new Promise((resolve) => child.once("close", resolve));
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+  });
+
+  it("scores what it reads, line by line", async () => {
+    const child = spawn(process.execPath, [built, "language", "score", "--size", "small"]);
+    let stdout = "";
+    child.stdout.on("data", (text) => {
+      stdout += text;
+    });
+    child.stdin.end("anna met ben . she gave him a red kite . ben has the kite .\nanna met nobody\n");
+    expect(await new Promise((resolve) => child.once("close", resolve))).toBe(0);
+    const [first, second] = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(first).toMatchObject({ valid: true, reason: null });
+    expect(first.noisy_logprob).toBeLessThan(first.logprob);
+    expect(second).toMatchObject({ valid: false, logprob: null });
+    expect(second.reason).toContain("nobody");
+    expect(Number.isFinite(second.noisy_logprob)).toBe(true);
+  });
+});

@@ -1,0 +1,221 @@
+// The verbs of `unmask`, their options, and what a wrong command line says. Verbs load their code when they run, so that --help needs no engine.
+// Exit codes: 0 done, 1 failed while running, 2 wrong use, 130 interrupted.
+
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { UsageError } from "../base/errors.ts";
+import { didYouMean } from "../base/nearest.ts";
+import { dashed, positiveNumber, wholeNumber } from "./options.ts";
+import { reportOf } from "./report.ts";
+import { hasColours, styles } from "./terminal.ts";
+
+const seed = wholeNumber("--seed", { least: 0, example: 0 });
+
+/** Of the verb that ran last. */
+let exitCode = 0;
+
+/** Runs a verb and keeps its exit code. Options of the program and of the verb arrive as one object. */
+function verb(run: (options: never, args: string[]) => Promise<number>) {
+  return async (...received: unknown[]): Promise<void> => {
+    const command = received.at(-1) as Command;
+    exitCode = await run(command.optsWithGlobals() as never, command.args);
+  };
+}
+
+export function program(): Command {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  const root = new Command("unmask")
+    .description("Diffusion language models: train, generate, look inside")
+    .version(version, "--version", "print the version")
+    .option("--verbose", "print stack traces of errors")
+    .option("--json", "one JSON object on stdout, for programs")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true });
+  addTrain(root);
+  addGenerate(root);
+  addDoctor(root);
+  addQuickstart(root);
+  addLanguage(root);
+  return root;
+}
+
+function addTrain(root: Command): void {
+  root
+    .command("train")
+    .description("train a model on a text")
+    .argument("[config-and-changes...]", "CONFIG.yaml and key=value, such as train.steps=100")
+    .option("--data <file>", "UTF-8 text or JSONL, with built-in settings for its size")
+    .option("--out <dir>", "folder of the run")
+    .option("--resume", "go on with the run in that folder")
+    .option("--seed <n>", "random numbers", seed)
+    .option("--steps <n>", "training steps", wholeNumber("--steps", { least: 1, example: 5000 }))
+    .option(
+      "--minutes <n>",
+      "stop after this long",
+      positiveNumber("--minutes", { least: 1e-3, example: 10 }),
+    )
+    .option("--device <name>", "cpu, cuda or cuda:<index>")
+    .option("--dtype <name>", "of matrix products: auto, float32 or bfloat16")
+    .action(verb(async (options, args) => (await import("./train.ts")).trainVerb(args, options)));
+}
+
+function addGenerate(root: Command): void {
+  root
+    .command("generate")
+    .description("write text with a trained model")
+    .option("--model <dir>", "folder of a run or of a model (required)")
+    .option(
+      "--steps <n>",
+      "denoising steps; more is better and slower",
+      wholeNumber("--steps", { least: 1, example: 64 }),
+      64,
+    )
+    .option("--seed <n>", "random numbers", seed, 0)
+    .option("--count <n>", "texts to write", wholeNumber("--count", { least: 1, example: 4 }), 1)
+    .option(
+      "--length <n>",
+      "tokens, prompt included (default: the model's)",
+      wholeNumber("--length", { least: 1, example: 64 }),
+    )
+    .option("--prompt <text>", "how the text begins")
+    .option(
+      "--temperature <x>",
+      "0 takes the most probable token (default: 1)",
+      positiveNumber("--temperature", { least: 0, example: 1 }),
+    )
+    .option(
+      "--batch-size <n>",
+      "texts at a time; changes speed only",
+      wholeNumber("--batch-size", { least: 1, example: 16 }),
+    )
+    .option("--device <name>", "cpu, cuda or cuda:<index>", "cpu")
+    .action(verb(async (options) => (await import("./generate.ts")).generateVerb(options)));
+}
+
+function addDoctor(root: Command): void {
+  root
+    .command("doctor")
+    .description("print what this machine offers; paste it into a bug report")
+    .action(verb(async (options) => (await import("./doctor.ts")).doctorVerb(options)));
+}
+
+function addQuickstart(root: Command): void {
+  root
+    .command("quickstart")
+    .description("train a small model in minutes and see what it writes by number of steps")
+    .option("--data <file>", "your own text instead of the built-in language")
+    .option("--seed <n>", "random numbers", seed, 0)
+    .option("--out <dir>", "folder of the run", "runs/quickstart")
+    .option("--from-scratch", "do not reuse the model of an earlier quickstart")
+    .action(
+      verb(async ({ data, seed: chosen, out, fromScratch = false, json = false }: QuickstartFlags) => {
+        const { quickstart } = await import("./quickstart.ts");
+        return quickstart({ ...(data === undefined ? {} : { data }), seed: chosen, out, fromScratch, json });
+      }),
+    );
+}
+
+interface QuickstartFlags {
+  readonly data?: string;
+  readonly seed: number;
+  readonly out: string;
+  readonly fromScratch?: boolean;
+  readonly json?: boolean;
+}
+
+function addLanguage(root: Command): void {
+  const language = root
+    .command("language")
+    .description("the synthetic language: sample it, score texts in it");
+  const size = ["--size <name>", "tiny, small, medium or large", "medium"] as const;
+  language
+    .command("sample")
+    .description("print stories, one a line")
+    .option(...size)
+    .option("--count <n>", "stories", wholeNumber("--count", { least: 1, example: 5 }), 5)
+    .option("--seed <n>", "random numbers", seed, 0)
+    .action(verb(async (options) => (await import("./language.ts")).sampleVerb(options)));
+  language
+    .command("score")
+    .description("read one text a line, print its validity and log-probabilities as JSON")
+    .option(...size)
+    .action(verb(async (options) => (await import("./language.ts")).scoreVerb(options)));
+  language
+    .command("describe")
+    .description("print the sizes of the language")
+    .action(verb(async (options) => (await import("./language.ts")).describeVerb(options)));
+}
+
+/** Commander throws instead of exiting, here and in every verb. */
+function quietly(command: Command): Command {
+  command.exitOverride().configureOutput({ outputError: () => undefined });
+  for (const sub of command.commands) quietly(sub);
+  return command;
+}
+
+/** Runs one command line; never throws. Returns the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const verbose = args.includes("--verbose");
+  try {
+    const root = quietly(program());
+    if (args[0] === "train" && args.some((one) => one === "--help" || one === "-h")) await addTrainKeys(root);
+    await root.parseAsync(dashed(args), { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help")) {
+      return error.exitCode === 0 ? 0 : 2;
+    }
+    const report = reportOf(error instanceof CommanderError ? wrongUse(error, args) : error);
+    const { red } = styles(hasColours(process.stderr));
+    process.stderr.write(`${red("error:")} ${report.message}\n`);
+    if (verbose && error instanceof Error) process.stderr.write(`${error.stack}\n${causes(error)}`);
+    return report.exitCode;
+  }
+}
+
+async function addTrainKeys(root: Command): Promise<void> {
+  const { trainKeys } = await import("./train.ts");
+  const train = root.commands.find((command) => command.name() === "train");
+  train?.addHelpText("after", `\nKeys of CONFIG.yaml and key=value:\n${trainKeys()}`);
+}
+
+/** Commander's message as one sentence of ours, with our nearest name. */
+function wrongUse({ code, message }: CommanderError, args: readonly string[]): UsageError {
+  const text = message.replace(/^error: /, "").replace(/\n\(Did you mean .*\?\)/s, "");
+  const command = commandOf(args);
+  const help = `; see ${[...command.path].join(" ")} --help`;
+  const [, name = ""] = /'(.*?)'/.exec(text) ?? [];
+  if (code === "commander.unknownCommand") {
+    const names = command.found.commands.map((one) => one.name());
+    return new UsageError(`unknown verb "${name}"${didYouMean(name, names) || help}`, { name });
+  }
+  if (code === "commander.unknownOption") {
+    const flag = name.replace(/=.*$/s, "");
+    const flags = command.options.flatMap(({ long }) => (long ? [long] : []));
+    return new UsageError(`unknown option ${flag}${didYouMean(flag, flags) || help}`, { flag });
+  }
+  return new UsageError(`${text}${help}`);
+}
+
+/** The verb that a command line names, for messages. */
+function commandOf(args: readonly string[]) {
+  let found = program();
+  const path = [found.name()];
+  const options = [...found.options];
+  for (const word of args) {
+    const next = found.commands.find((command) => command.name() === word);
+    if (next === undefined) continue;
+    found = next;
+    path.push(next.name());
+    options.push(...next.options);
+  }
+  return { found, path, options };
+}
+
+function causes(error: Error): string {
+  const { cause } = error;
+  return cause instanceof Error ? `caused by: ${cause.stack}\n${causes(cause)}` : "";
+}

@@ -1,0 +1,96 @@
+// `unmask language`: the synthetic language as a filter. `sample` writes one story a line; `score` reads one text a
+// line and writes one JSON object a line: validity and exact log-probabilities in nats.
+
+import { createInterface } from "node:readline";
+import { UsageError } from "../base/errors.ts";
+import { didYouMean } from "../base/nearest.ts";
+import { generator, streams } from "../base/rng.ts";
+import { logProbability, noisyLogProbability } from "../language/probability.ts";
+import { prompt, sampleStory } from "../language/sample.ts";
+import { describe, type StorySize, storyGrammar, storySizes } from "../language/stories.ts";
+import { validate } from "../language/validate.ts";
+
+export function storySize(text: string): StorySize {
+  const found = storySizes.find((size) => size === text);
+  if (found !== undefined) return found;
+  const hint = didYouMean(text, storySizes);
+  throw new UsageError(`--size is "${text}"${hint}; give one of ${storySizes.join(", ")}`, { size: text });
+}
+
+export interface SampleOptions {
+  readonly size: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+/** Story number `sequence` of a seed; it does not depend on how many are asked for. */
+export function storyAt(size: StorySize, seed: number, sequence: number): string[] {
+  return sampleStory(storyGrammar(size), generator({ seed, stream: streams.story, sequence, step: 0 }));
+}
+
+export async function sampleVerb(options: SampleOptions): Promise<number> {
+  const size = storySize(options.size);
+  const grammar = storyGrammar(size);
+  for (let sequence = 0; sequence < options.count; sequence++) {
+    const words = storyAt(size, options.seed, sequence);
+    const text = words.join(" ");
+    await writeLine(options.json ? JSON.stringify({ text, prompt: prompt(grammar, words).join(" ") }) : text);
+  }
+  return 0;
+}
+
+export interface Score {
+  readonly valid: boolean;
+  /** Why not; null for a valid text. */
+  readonly reason: string | null;
+  /** Under the grammar alone; null (minus infinity) for an invalid text. */
+  readonly logprob: number | null;
+  /** Behind the noise channel: finite for every text. */
+  readonly noisy_logprob: number;
+}
+
+export function score(size: StorySize, text: string): Score {
+  const grammar = storyGrammar(size);
+  const words = text.match(/\S+/g) ?? [];
+  const verdict = validate(grammar, words);
+  const exact = logProbability(grammar, words);
+  return {
+    valid: verdict.valid,
+    reason: verdict.valid ? null : verdict.reason,
+    logprob: Number.isFinite(exact) ? exact : null,
+    noisy_logprob: noisyLogProbability(grammar, words),
+  };
+}
+
+export async function scoreVerb(options: { readonly size: string }): Promise<number> {
+  const size = storySize(options.size);
+  if (process.stdin.isTTY) process.stderr.write("Write one text a line; Ctrl-D ends.\n");
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    await writeLine(JSON.stringify(score(size, line)));
+  }
+  return 0;
+}
+
+/** Facts of the sizes, one line each. */
+export async function describeVerb({ json }: { readonly json?: boolean }): Promise<number> {
+  for (const size of storySizes) {
+    const { words, vocabularySize, supportSize, entropyPerToken } = describe(size);
+    if (json) {
+      const facts = { size, words, vocabulary_size: vocabularySize, support_size: String(supportSize) };
+      await writeLine(JSON.stringify({ ...facts, entropy_per_token: entropyPerToken }));
+    } else {
+      const support = supportSize < 1_000_000n ? String(supportSize) : Number(supportSize).toExponential(1);
+      await writeLine(
+        `${size.padEnd(7)} ${words} words of ${vocabularySize}, ${support} stories, ${entropyPerToken.toFixed(3)} nats a token`,
+      );
+    }
+  }
+  return 0;
+}
+
+/** Waits for a slow reader, so that a million lines do not pile up in memory. */
+async function writeLine(line: string): Promise<void> {
+  if (process.stdout.write(`${line}\n`)) return;
+  await new Promise<void>((resolve) => process.stdout.once("drain", resolve));
+}

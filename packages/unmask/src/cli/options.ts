@@ -1,0 +1,47 @@
+// Values of command-line options, checked where they are read.
+
+import { UsageError } from "../base/errors.ts";
+
+interface Range {
+  readonly least: number;
+  readonly most?: number;
+  readonly example: number | string;
+}
+
+/** A parser for `commander`: a whole number in a range. */
+export function wholeNumber(flag: string, { least, most, example }: Range): (text: string) => number {
+  return (text) => {
+    const value = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(value) && value >= least && value <= (most ?? Number.MAX_SAFE_INTEGER))
+      return value;
+    const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+    throw new UsageError(`${flag} is ${quote(text)}; give a whole number ${range}, such as ${example}`, {
+      flag,
+      value: text,
+    });
+  };
+}
+
+export function positiveNumber(flag: string, { least, most, example }: Range): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (value >= least && value <= (most ?? Number.MAX_VALUE)) return value;
+    const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+    throw new UsageError(`${flag} is ${quote(text)}; give a number ${range}, such as ${example}`, {
+      flag,
+      value: text,
+    });
+  };
+}
+
+const quote = (text: string): string => (/^[\w.+-]+$/.test(text) ? text : JSON.stringify(text));
+
+/** Flags are accepted in both spellings: `--batch_size 8` is `--batch-size 8`. What follows `--` is left alone. */
+export function dashed(args: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  return args.map((argument, index) => {
+    if (end !== -1 && index >= end) return argument;
+    const [, flag, rest] = /^(--[A-Za-z][\w-]*)(=.*)?$/s.exec(argument) ?? [];
+    return flag === undefined ? argument : flag.replaceAll("_", "-") + (rest ?? "");
+  });
+}

@@ -1,0 +1,183 @@
+// `unmask train`: a configuration from file, flags and overrides; a run folder; progress; Ctrl-C.
+
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ConfigError, UsageError } from "../base/errors.ts";
+import { type TrainConfig, trainConfigSchema } from "../train/config.ts";
+import type { TrainEvent } from "../train/events.ts";
+import { configText, describeKeys, isOverride, peek, resolveConfig } from "./config.ts";
+import { interruptedExitCode, onInterrupt } from "./interrupt.ts";
+import { duration } from "./numbers.ts";
+import { TrainProgress } from "./progress.ts";
+import { ignoreClosedOutput } from "./terminal.ts";
+
+export interface TrainOptions {
+  readonly data?: string;
+  readonly out?: string;
+  readonly resume?: boolean;
+  readonly seed?: number;
+  readonly steps?: number;
+  readonly minutes?: number;
+  readonly device?: string;
+  readonly dtype?: string;
+  readonly json?: boolean;
+}
+
+export const trainKeys = (): string => describeKeys(trainConfigSchema);
+
+/** Returns the exit code. */
+export async function trainVerb(positionals: readonly string[], options: TrainOptions): Promise<number> {
+  const { config, changes } = resolveTraining(positionals, options);
+  if (options.resume !== true) refuseOccupied(config.out);
+  ignoreClosedOutput(); // a run goes on when `| head` has gone
+  const { checkDevice } = await import("./device.ts");
+  checkDevice(config.device);
+  const { train } = await import("../train/loop.ts");
+  const progress = new TrainProgress({ output: options.json ? process.stderr : process.stdout });
+  for (const change of changes) progress.say(change);
+  const interrupt = onInterrupt(() =>
+    progress.say("Stopping after this step; Ctrl-C again to exit at once."),
+  );
+  let finish: Extract<TrainEvent, { type: "finish" }> | undefined;
+  let last: Extract<TrainEvent, { type: "evaluate" }> | undefined;
+  const onEvent = (event: TrainEvent): void => {
+    // Only now has everything been checked, so that a refused run leaves nothing behind.
+    if (event.type === "start") saveConfig(config);
+    if (event.type === "evaluate") last = event;
+    if (event.type === "finish") finish = event;
+    progress.onEvent(event);
+  };
+  try {
+    const result = await train(config, {
+      onEvent,
+      signal: interrupt.signal,
+      resume: options.resume === true,
+    });
+    progress.end();
+    const interrupted = result.reason === "interrupted";
+    const nelbo = interrupted ? undefined : last;
+    if (options.json)
+      process.stdout.write(`${JSON.stringify({ ...result, model: join(result.folder, "model") })}\n`);
+    else
+      process.stdout.write(
+        `${summary(config, { interrupted, step: result.step, seconds: finish?.seconds, nelbo })}\n`,
+      );
+    return interrupted ? interruptedExitCode : 0;
+  } finally {
+    progress.end();
+    interrupt.release();
+  }
+}
+
+/** Configuration of a run from the command line. With --resume the run's own configuration lies at the bottom. */
+export function resolveTraining(
+  positionals: readonly string[],
+  options: TrainOptions,
+): { config: TrainConfig; changes: readonly string[] } {
+  const overrides = positionals.filter(isOverride);
+  const [file, ...extra] = positionals.filter((argument) => !isOverride(argument));
+  if (extra.length > 0) {
+    throw new UsageError(
+      `two configuration files, ${file} and ${extra[0]}; give one, and changes as key=value`,
+    );
+  }
+  const out = runFolder(file, options, overrides);
+  const saved = options.resume === true ? savedConfig(out) : undefined;
+  const pathGiven =
+    file !== undefined || saved !== undefined || overrides.some((one) => one.startsWith("data.path="));
+  if (options.data === undefined && !pathGiven) {
+    throw new UsageError(
+      "nothing to train on; give --data FILE (UTF-8 text or JSONL) or a configuration, as in unmask train --data book.txt",
+    );
+  }
+  const base = saved ?? (options.data === undefined || file !== undefined ? {} : defaultsFor(options.data));
+  const flags = {
+    "data.path": options.data,
+    "train.steps": options.steps,
+    "train.minutes": options.minutes,
+    seed: options.seed,
+    device: options.device,
+    dtype: options.dtype,
+    out: options.out ?? (saved === undefined ? undefined : out),
+  };
+  return resolveConfig(trainConfigSchema, { base, file, flags, overrides });
+}
+
+function runFolder(file: string | undefined, options: TrainOptions, overrides: readonly string[]): string {
+  const given = overrides.findLast((one) => one.startsWith("out="))?.slice("out=".length);
+  const out = given || options.out || (file === undefined ? undefined : peek(file, "out", trainConfigSchema));
+  return typeof out === "string" && out !== "" ? out : trainConfigSchema.shape.out.parse(undefined);
+}
+
+function savedConfig(out: string): Record<string, unknown> {
+  const path = join(out, configName);
+  if (!existsSync(path)) {
+    throw new ConfigError(
+      `--resume: ${out} holds no ${configName}, so it is no training run; name the run's folder with --out, or leave --resume out`,
+      { folder: out },
+    );
+  }
+  return resolveConfig(trainConfigSchema, { file: path }).config;
+}
+
+/** Built-in sizes by the amount of text: bytes and a small network for little text, pieces of words for much. */
+export function defaultsFor(file: string): Record<string, unknown> {
+  const bytes = existsSync(file) ? statSync(file).size : 0; // a missing file gets its sentence from the reader
+  const layout = /\.(jsonl|ndjson|json)$/i.test(file) ? { data: { layout: "pad" } } : {};
+  if (bytes < 100_000) return { ...layout, train: { steps: 2000 } };
+  if (bytes < 20_000_000) return { ...layout, model: { hidden_size: 256, blocks: 4, length: 128 } };
+  return {
+    ...layout,
+    tokenizer: { kind: "bpe", size: 4096 },
+    model: { hidden_size: 384, blocks: 6, heads: 6, length: 256 },
+    train: { steps: 20_000, batch_size: 32 },
+  };
+}
+
+const configName = "config.yaml";
+/** What a run that never saved a checkpoint leaves behind: nothing to lose. */
+const unfinished: readonly string[] = [configName, "metrics.jsonl", "tokenizer"];
+
+export function refuseOccupied(folder: string): void {
+  if (!existsSync(folder)) return;
+  if (!statSync(folder).isDirectory()) {
+    throw new UsageError(`${folder} is a file, not a folder; choose another --out`, { folder });
+  }
+  const kept = readdirSync(folder).filter((name) => !unfinished.includes(name));
+  const checkpoints = join(folder, "checkpoints");
+  const begun = kept.length > 1 || (kept.length === 1 && kept[0] !== "checkpoints");
+  if (!begun && !(existsSync(checkpoints) && readdirSync(checkpoints).length > 0)) return;
+  throw new UsageError(
+    `${folder} is not empty; go on with that run by --resume, or choose another folder with --out`,
+    { folder },
+  );
+}
+
+export function saveConfig(config: TrainConfig): void {
+  mkdirSync(config.out, { recursive: true });
+  const path = join(config.out, configName);
+  const comment = `Resolved configuration; "unmask train --resume --out ${config.out}" goes on with this run.`;
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, configText(config, comment), { flush: true });
+  renameSync(temporary, path);
+}
+
+interface Outcome {
+  readonly interrupted: boolean;
+  readonly step: number;
+  readonly seconds: number | undefined;
+  readonly nelbo: { readonly nelbo: number; readonly natsPerByte: number } | undefined;
+}
+
+export function summary({ out }: TrainConfig, { interrupted, step, seconds, nelbo }: Outcome): string {
+  const quoted = /^[\w./-]+$/.test(out) ? out : `'${out.replaceAll("'", "'\\''")}'`;
+  if (interrupted) {
+    return `Stopped at step ${step} and saved. Go on with: unmask train --resume --out ${quoted}`;
+  }
+  const time = seconds === undefined ? "" : ` in ${duration(seconds)}`;
+  const quality =
+    nelbo === undefined
+      ? ""
+      : `, held-out NELBO ${nelbo.nelbo.toFixed(3)} nats a token (${nelbo.natsPerByte.toFixed(3)} a byte)`;
+  return `Done: ${step} steps${time}${quality}.\nWrite with it: unmask generate --model ${quoted} --steps 64`;
+}
