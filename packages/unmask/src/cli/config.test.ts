@@ -185,6 +185,18 @@ describe("wrong values", () => {
   });
 });
 
+describe("checks between keys", () => {
+  it("say their own sentence", () => {
+    const even = schema.refine(({ train }) => train.steps % 2 === 0, {
+      path: ["train", "steps"],
+      error: "must be even",
+    });
+    const sources = { base: { name: "n" }, overrides: ["train.steps=3"] };
+    expect(() => resolveConfig(even, sources)).toThrow(/^train\.steps: must be even$/);
+    expect(resolveConfig(even, { base: { name: "n" } }).config.train.steps).toBe(5000);
+  });
+});
+
 describe("files", () => {
   it("refuses what is missing, no YAML, or no keys", () => {
     yamlFile("{}");

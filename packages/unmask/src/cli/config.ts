@@ -239,6 +239,11 @@ function explainIssues(issues: readonly z.core.$ZodIssue[], context: Context): C
   const key = path.join(".");
   const node = findNode(context.tree, path);
   const got = valueAt(context.values, path);
+  if (issue?.code === "custom") {
+    return new ConfigError(`${origin(path, context)}${key === "" ? "" : `${key}: `}${issue.message}`, {
+      key,
+    });
+  }
   const expected = node === undefined ? (issue?.message ?? "another value") : describeExpected(node);
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
   const about = node?.description === undefined ? "" : ` (${node.description})`;

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { UnmaskError } from "../base/errors.ts";
-import { defaultsFor, refuseOccupied, resolveTraining, summary } from "./train.ts";
+import { defaultsFor, refuseOccupied, refuseUnwritable, resolveTraining, summary } from "./train.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "unmask-train-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -90,6 +90,22 @@ describe("refuseOccupied", () => {
 
   it("refuses a file", () => {
     expect(() => refuseOccupied(book)).toThrow("is a file");
+  });
+});
+
+describe("refuseUnwritable", () => {
+  it("leaves nothing behind where it can write", () => {
+    refuseUnwritable(join(folder, "new", "deep"));
+    refuseUnwritable(folder);
+    expect(existsSync(join(folder, "new"))).toBe(false);
+  });
+
+  it("refuses a path below a file", () => {
+    expect(() => refuseUnwritable(join(book, "run"))).toThrow("cannot be written (ENOTDIR)");
+  });
+
+  it.runIf(existsSync("/proc/self"))("refuses where no folder can be made", () => {
+    expect(() => refuseUnwritable("/proc/unmask/run")).toThrow(/cannot be written .*--out/);
   });
 });
 

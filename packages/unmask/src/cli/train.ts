@@ -1,7 +1,17 @@
 // `unmask train`: a configuration from file, flags and overrides; a run folder; progress; Ctrl-C.
 
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { ConfigError, UsageError } from "../base/errors.ts";
 import { type TrainConfig, trainConfigSchema } from "../train/config.ts";
 import type { TrainEvent } from "../train/events.ts";
@@ -29,6 +39,7 @@ export const trainKeys = (): string => describeKeys(trainConfigSchema);
 export async function trainVerb(positionals: readonly string[], options: TrainOptions): Promise<number> {
   const { config, changes } = resolveTraining(positionals, options);
   if (options.resume !== true) refuseOccupied(config.out);
+  refuseUnwritable(config.out);
   ignoreClosedOutput(); // a run goes on when `| head` has gone
   const { checkDevice } = await import("./device.ts");
   checkDevice(config.device);
@@ -151,6 +162,23 @@ export function refuseOccupied(folder: string): void {
     `${folder} is not empty; go on with that run by --resume, or choose another folder with --out`,
     { folder },
   );
+}
+
+/** Found out before the data is read. What does not exist is made and removed again: nothing else is certain. */
+export function refuseUnwritable(folder: string): void {
+  let missing = resolve(folder);
+  if (!existsSync(missing)) while (!existsSync(dirname(missing))) missing = dirname(missing);
+  try {
+    if (existsSync(missing)) accessSync(missing, constants.W_OK);
+    else {
+      mkdirSync(missing);
+      rmdirSync(missing);
+    }
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const message = `${folder} cannot be written (${code}); check the path and its permissions, or choose another --out`;
+    throw new ConfigError(message, { folder }, { cause });
+  }
 }
 
 export function saveConfig(config: TrainConfig): void {
