@@ -37,7 +37,15 @@ export {
 } from "./core/precision.ts";
 export { type Coordinates, philox, uniformAt, wordsAt } from "./core/random.ts";
 export { insideScope, keep, scope } from "./core/scope.ts";
-export { type BuildInfo, buildInfo, cpuMemory, createGenerator, emptyCache, liveTensors, setThreads } from "./core/system.ts";
+export {
+  type BuildInfo,
+  buildInfo,
+  cpuMemory,
+  createGenerator,
+  emptyCache,
+  liveTensors,
+  setThreads,
+} from "./core/system.ts";
 export { Tensor } from "./core/tensor.ts";
 export * from "./generated/ops.ts";
 export { SafetensorsError } from "./io/error.ts";

@@ -61,6 +61,9 @@ let chosen: ProductDtype | undefined;
  * thread costs more than it gives. Measured once a process (about 0.1 s).
  */
 export function chooseThreads(): number {
+  // OMP_NUM_THREADS, where it is set, decides.
+  const given = Number(process.env.OMP_NUM_THREADS);
+  if (Number.isInteger(given) && given >= 1) return given;
   const all = availableParallelism();
   if (all === 1) return 1;
   const before = buildInfo().threads;

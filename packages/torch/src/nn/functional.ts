@@ -22,16 +22,19 @@ import {
 
 export { embedding, layerNorm };
 
-/** input [..., in] @ weight [out, in]ᵀ + bias [out], computed in `products`; the result has that dtype. */
+/**
+ * input [..., in] @ weight [out, in]ᵀ + bias [out], computed in `products`; the result has that dtype. float64
+ * weights stay float64 throughout (for checks against finite differences).
+ */
 export function mixedLinear(
   input: Tensor,
   weight: Tensor,
   bias: Tensor | undefined,
   products: ProductDtype,
 ): Tensor {
-  const converted = bias === undefined ? undefined : convert(bias, products, undefined);
-  return linearOp(convert(input, products, undefined), convert(weight, products, undefined), {
-    bias: converted,
+  const dtype = weight.dtype === "float64" ? "float64" : products;
+  return linearOp(convert(input, dtype, undefined), convert(weight, dtype, undefined), {
+    bias: bias === undefined ? undefined : convert(bias, dtype, undefined),
   });
 }
 
@@ -55,7 +58,8 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
     const bias = options.bias === undefined ? undefined : convert(options.bias, q.dtype, undefined);
     return scaledDotProductAttention(q, k, v, { attnMask: bias });
   }
-  const scores = convert(matmul(mul(q, scale), transpose(k, -2, -1)), "float32", undefined);
+  const product = matmul(mul(q, scale), transpose(k, -2, -1));
+  const scores = product.dtype === "bfloat16" ? convert(product, "float32", undefined) : product;
   const biased = options.bias === undefined ? scores : add(scores, options.bias);
   return matmul(convert(softmax(biased, -1), v.dtype, undefined), v);
 }

@@ -9,6 +9,11 @@ export const smallestTime = 1e-3;
  * Time of the example at place `index` of a global batch of `count`, from its own uniform number in [0, 1).
  * A worker that holds places 8 … 15 calls it with those indices: slicing does not change the times.
  */
-export function stratifiedTime(index: number, count: number, uniform: number): number {
-  return smallestTime + (1 - smallestTime) * (((index + uniform) / count) % 1);
+export function stratifiedTime(
+  index: number,
+  count: number,
+  uniform: number,
+  { smallest = smallestTime }: { smallest?: number } = {},
+): number {
+  return smallest + (1 - smallest) * (((index + uniform) / count) % 1);
 }

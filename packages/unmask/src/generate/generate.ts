@@ -4,7 +4,7 @@
 // see docs/decisions.md).
 
 import { type Tensor, tensor } from "@unmask/torch";
-import { UsageError } from "../base/errors.ts";
+import { CheckpointError, UsageError } from "../base/errors.ts";
 import { type Canvas, newCanvas, rowIds } from "../decode/canvas.ts";
 import { decode } from "../decode/decode.ts";
 import { ancestral } from "../decode/policies/ancestral.ts";
@@ -66,13 +66,24 @@ function check(model: LoadedModel, options: GenerateOptions): Request {
   if (options.temperature !== undefined && !(options.temperature >= 0)) {
     throw new UsageError(`temperature is ${options.temperature}; give a number of at least 0`);
   }
-  const prefix = options.prompt === undefined ? new Int32Array(0) : model.tokenizer.encode(options.prompt);
+  const prompt = options.prompt === undefined ? [] : [...model.tokenizer.encode(options.prompt)];
+  const prefix = Int32Array.from([...beginning(model), ...prompt]);
   if (prefix.length >= length) {
     throw new UsageError(
       `the prompt has ${prefix.length} tokens and the canvas ${length}; shorten the prompt or raise length`,
     );
   }
   return { length, batchSize, prefix };
+}
+
+/** The token that every row begins with, for a model trained with one. */
+function beginning({ config, tokenizer, folder }: LoadedModel): number[] {
+  if (config.ignoreBos !== true) return [];
+  const { bos = tokenizer.specials.eos } = tokenizer.specials;
+  if (bos === undefined) {
+    throw new CheckpointError(`${folder}: rows begin with a given token, but the tokenizer has none`);
+  }
+  return [bos];
 }
 
 interface Batch extends Request {

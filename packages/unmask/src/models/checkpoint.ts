@@ -34,7 +34,7 @@ export function loadConfig(folder: string): MdlmConfig {
   if (raw.model_type !== "mdlm") {
     throw new CheckpointError(`${path}: model_type is ${JSON.stringify(raw.model_type)}, expected "mdlm"`);
   }
-  const config: Partial<MdlmConfig> = {};
+  const config: Partial<Record<(typeof fields)[keyof typeof fields], number>> = {};
   for (const [field, name] of Object.entries(fields)) {
     const value = raw[field];
     if (!Number.isInteger(value) || (value as number) < 1) {
@@ -49,7 +49,7 @@ export function loadConfig(folder: string): MdlmConfig {
       `${path}: hidden_dim ${config.hiddenSize} is not a multiple of n_heads ${config.heads}`,
     );
   }
-  return config as MdlmConfig;
+  return { ...(config as MdlmConfig), ignoreBos: raw.ignore_bos === true };
 }
 
 function readJson(path: string): Record<string, unknown> {
@@ -109,7 +109,8 @@ export function saveModel(folder: string, config: MdlmConfig, parameters: Readon
   const named = new Map([...parameters].map(([name, tensor]) => [prefix + name, tensor]));
   saveSafetensors(join(folder, "model.safetensors"), named, { metadata: { format: "pt" } });
   const raw = Object.fromEntries(Object.entries(fields).map(([field, name]) => [field, config[name]]));
-  const json = { architectures: ["MDLM"], model_type: "mdlm", time_conditioning: false, dropout: 0, ...raw };
+  const fixed = { architectures: ["MDLM"], model_type: "mdlm", time_conditioning: false, dropout: 0 };
+  const json = { ...fixed, ignore_bos: config.ignoreBos === true, ...raw };
   writeFileSync(join(folder, "config.json"), `${JSON.stringify(json, null, 2)}\n`);
 }
 

@@ -27,6 +27,7 @@ import {
   keep,
   layerNorm,
   linear,
+  matmul,
   mixedLinear,
   mul,
   type ProductDtype,
@@ -35,6 +36,7 @@ import {
   rotate,
   silu,
   sin,
+  softmax,
   type Tensor,
   tensor,
   unbind,
@@ -49,6 +51,11 @@ export interface MdlmConfig {
   heads: number;
   /** Length it was trained at; rotary positions allow others. */
   length: number;
+  /**
+   * The first token of a row is given and never noised (MDLM's ignore_bos). Rotary positions are relative: where
+   * everything else is masked, that token is what tells the positions apart.
+   */
+  ignoreBos?: boolean | undefined;
 }
 
 const timeFeatures = 256;
@@ -103,10 +110,13 @@ export class Mdlm {
     this.parameters = parameters;
   }
 
-  /** Output of the last block, float32 [B, L, D], for ids int64 [B, L]. */
+  /**
+   * Output of the last block, float32 [B, L, D], for ids int64 [B, L]. A soft input, logits float32 [B, L, V], stands
+   * for the mixture of embeddings softmax(logits) E (guided sampling differentiates through it).
+   */
   hidden(ids_BL: Tensor, options: ForwardOptions = {}): Tensor {
     const condition = this.condition(options.sigma_B);
-    let hidden_BLD = embedding(this.get("vocab_embed.embedding"), ids_BL);
+    let hidden_BLD = this.embed(ids_BL);
     for (let i = 0; i < this.config.blocks; i++) {
       hidden_BLD = this.block(i, hidden_BLD, condition, options.products);
     }
@@ -129,18 +139,24 @@ export class Mdlm {
     return this.head(rows_ND, condition_NC, options.products);
   }
 
+  private embed(ids_BL: Tensor): Tensor {
+    const embedding_VD = this.get("vocab_embed.embedding");
+    if (ids_BL.shape.length === 3) return matmul(softmax(ids_BL, -1), embedding_VD);
+    return embedding(embedding_VD, ids_BL);
+  }
+
   private get(name: string): Tensor {
     const parameter = this.parameters.get(name);
     if (parameter === undefined) throw new Error(`the network has no parameter "${name}"`);
     return parameter;
   }
 
-  /** [C] for sigma 0, else [B, 1, C]. */
-  private condition(sigma_B: Tensor | undefined): Tensor {
+  /** Conditioning vector c: [C] for sigma 0, else [B, 1, C]. */
+  condition(sigma_B: Tensor | undefined): Tensor {
     const layer = (input: Tensor, i: number) =>
       linear(input, this.get(`sigma_map.mlp.${i}.weight`), { bias: this.get(`sigma_map.mlp.${i}.bias`) });
-    const device = this.get("vocab_embed.embedding").device;
-    return silu(layer(silu(layer(convert(sinusoid(sigma_B), "float32", device), 0)), 2));
+    const { device, dtype } = this.get("vocab_embed.embedding");
+    return silu(layer(silu(layer(convert(sinusoid(sigma_B), dtype, device), 0)), 2));
   }
 
   private block(i: number, x_BLD: Tensor, condition: Tensor, products: ProductDtype = "float32"): Tensor {
@@ -189,11 +205,8 @@ export class Mdlm {
     const [shift, scale] = chunk(modulation, 2, { dim: -1 }) as [Tensor, Tensor];
     const normal = modulatedNorm(rows, this.get("output_layer.norm_final.weight"), shift, scale);
     const bias = this.get("output_layer.linear.bias");
-    return convert(
-      mixedLinear(normal, this.get("output_layer.linear.weight"), bias, products),
-      "float32",
-      undefined,
-    );
+    const logits = mixedLinear(normal, this.get("output_layer.linear.weight"), bias, products);
+    return logits.dtype === "bfloat16" ? convert(logits, "float32", undefined) : logits;
   }
 
   /** cos and sin of position · base^(−2k/E), both halves alike, in the dtype of `like`. */
@@ -244,7 +257,7 @@ function gatedLinear(
 }
 
 /** [cos(sigma f), sin(sigma f)] for 128 frequencies f: [256] for no sigma (that is, 0), else [B, 1, 256]. */
-function sinusoid(sigma_B: Tensor | undefined): Tensor {
+export function sinusoid(sigma_B: Tensor | undefined): Tensor {
   const half = timeFeatures / 2;
   if (sigma_B === undefined) {
     return tensor(Float32Array.from({ length: timeFeatures }, (_, i) => (i < half ? 1 : 0)));

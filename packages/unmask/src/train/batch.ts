@@ -24,10 +24,15 @@ export interface BatchOptions {
   /** Numbers of the examples in the run; `pick` gives the row of each. */
   examples: readonly number[];
   pick: (example: number) => number;
+  /** The first token of every row is given: never corrupted, and no token of the loss. */
+  ignoreBos?: boolean | undefined;
 }
 
 /** Corrupts the picked rows at stratified times (the batch is taken as one global batch). */
-export function noisyBatch(data: Rows, { seed, maskId, schedule, examples, pick }: BatchOptions): NoisyBatch {
+export function noisyBatch(
+  data: Rows,
+  { seed, maskId, schedule, examples, pick, ignoreBos = false }: BatchOptions,
+): NoisyBatch {
   const { length } = data;
   const clean = new Int32Array(examples.length * length);
   const uniforms = new Float32Array(clean.length);
@@ -36,11 +41,13 @@ export function noisyBatch(data: Rows, { seed, maskId, schedule, examples, pick 
     clean.set(data.ids.subarray(row * length, (row + 1) * length), place * length);
     const noise = uniforms.subarray(place * length, (place + 1) * length);
     fillUniform(noise, { seed, stream: streams.corruption }, example, 0);
+    if (ignoreBos) noise[0] = 1;
     return stratifiedTime(place, examples.length, uniform({ seed, stream: streams.time }, example, 0, 0));
   });
+  const tokens = clean.length - (ignoreBos ? examples.length : 0);
   const probabilities = times.map((t) => 1 - schedule.alpha(t));
   const corrupted = absorb(clean, length, { maskId, probabilities, uniforms });
-  const scale = times.map((t) => nelboWeight(schedule, t) / clean.length);
+  const scale = times.map((t) => nelboWeight(schedule, t) / tokens);
   return {
     rows: examples.length,
     length,

@@ -32,13 +32,17 @@ export const trainConfigSchema = z.strictObject({
       condition_size: positive.default(32),
       length: positive.default(64).describe("tokens a row"),
     })
+    .refine(({ hidden_size, heads }) => hidden_size % (2 * heads) === 0, {
+      path: ["heads"],
+      error: "hidden_size must be a multiple of 2 · heads (each head turns pairs of numbers)",
+    })
     .prefault({}),
   train: z
     .strictObject({
       steps: positive.optional().describe("5000 if neither steps nor minutes is given"),
       minutes: z.number().positive().optional().describe("finish the schedule and stop after this long"),
       batch_size: positive.default(64),
-      learning_rate: z.number().positive().default(2e-3),
+      learning_rate: z.number().positive().default(3e-3),
       schedule: z.enum(["constant", "linear", "cosine"]).default("cosine"),
       warmup: z.number().int().nonnegative().default(100).describe("steps"),
       floor: z.number().min(0).max(1).default(0.01).describe("smallest learning rate, as a share"),

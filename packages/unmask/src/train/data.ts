@@ -19,6 +19,8 @@ export interface TrainingData {
   maskId: number;
   train: Rows;
   heldOut: Rows;
+  /** Rows begin with a given token (the end token), so that a document's beginning is known. */
+  ignoreBos: boolean;
   /** Held-out tokens that stand for one byte of text, to convert nats a token into nats a byte. */
   tokensPerByte: number;
   warnings: readonly string[];
@@ -38,11 +40,13 @@ export async function loadTrainingData(config: TrainConfig, known?: Tokenizer): 
   if (mask === undefined || eos === undefined) {
     throw new ConfigError("the tokenizer has no mask or no end token; train a new one");
   }
+  const ignoreBos = data.layout === "pad";
+  const encode = (text: string) => {
+    const ids = tokenizer.encode(text);
+    return ignoreBos ? Int32Array.of(eos, ...ids) : ids;
+  };
   const cut = (documents: readonly string[]) =>
-    chunk(
-      documents.map((text) => tokenizer.encode(text)),
-      { length: model.length, eos, mode: data.layout, remainder: "pad" },
-    );
+    chunk(documents.map(encode), { length: model.length, eos, mode: data.layout, remainder: "pad" });
   const train = cut(split.train);
   const held =
     split.heldOut.length > 0 ? cut(split.heldOut) : { rows: new Int32Array(0), count: 0, warnings: [] };
@@ -52,7 +56,8 @@ export async function loadTrainingData(config: TrainConfig, known?: Tokenizer): 
     maskId: mask,
     train: { ids: train.rows, count: train.count, length: model.length },
     heldOut: { ids: held.rows, count: held.count, length: model.length },
-    tokensPerByte: heldBytes > 0 ? (held.count * model.length) / heldBytes : 0,
+    tokensPerByte: heldBytes > 0 ? (held.count * (model.length - (ignoreBos ? 1 : 0))) / heldBytes : 0,
+    ignoreBos,
     warnings: [...corpus.warnings, ...train.warnings],
   };
 }

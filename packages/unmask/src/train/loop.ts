@@ -133,7 +133,7 @@ async function prepare(config: TrainConfig, resume: boolean): Promise<Run> {
   const fresh = newCounters(fingerprintOf(config, data));
   const counters = (resuming ? loadCheckpoint(checkpoints, state, fresh.fingerprint) : undefined) ?? fresh;
   if (!resuming) {
-    mkdirSync(checkpoints, { recursive: true });
+    for (const name of ["checkpoints", "tokenizer"]) mkdirSync(join(config.out, name), { recursive: true });
     await saveTokenizer(data.tokenizer, join(config.out, "tokenizer"));
   }
   const column = tensor(maskColumn(model.vocabularySize, data.maskId), undefined, {
@@ -168,6 +168,7 @@ function modelConfig({ model }: TrainConfig, data: TrainingData): MdlmConfig {
     blocks: model.blocks,
     heads: model.heads,
     length: model.length,
+    ignoreBos: data.ignoreBos,
   };
 }
 
@@ -229,6 +230,7 @@ function step(run: Run): Outcome {
     schedule: noise,
     examples,
     pick: run.pick,
+    ignoreBos: run.data.ignoreBos,
   });
   const parameters = [...state.parameters.values()];
   const { loss, norm } = scope(() => {
@@ -301,6 +303,7 @@ function evaluation(run: Run, limit: number): Extract<TrainEvent, { type: "evalu
     schedule: noise,
     limit,
     draws,
+    ignoreBos: run.data.ignoreBos,
   };
   const nelbo = heldOutNelbo(run.averaged, run.data.heldOut, options);
   return { type: "evaluate", step: run.counters.step, nelbo, natsPerByte: nelbo * run.data.tokensPerByte };

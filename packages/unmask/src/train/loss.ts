@@ -31,6 +31,7 @@ export interface HeldOutOptions extends LossOptions {
   seed: number;
   maskId: number;
   schedule: NoiseSchedule;
+  ignoreBos?: boolean | undefined;
   /** At most this many rows, from the first. */
   limit: number;
   /** Draws of noise a row (each with its own time). */
