@@ -1,0 +1,32 @@
+// @ts-check
+// `npm run bench -- NAME [options]`: runs one benchmark. People read the error stream; standard output is one JSON
+// object on its last line.
+
+import { didYouMean } from "../packages/unmask/dist/base/nearest.js";
+import { UsageError } from "./lib/usage-error.mjs";
+
+/** @type {Record<string, () => Promise<{ main: (args: string[]) => Promise<void> }>>} */
+const benchmarks = {
+  torch: () => import("./torch/main.mjs"),
+};
+
+async function main() {
+  const [name = "", ...args] = process.argv.slice(2);
+  const load = benchmarks[name];
+  if (load !== undefined) return (await load()).main(args);
+  const known = Object.keys(benchmarks);
+  if (name === "--help" || name === "-h") {
+    process.stderr.write(`npm run bench -- NAME [options]; NAME is one of: ${known.join(", ")}\n`);
+    return;
+  }
+  const given = name === "" ? "no benchmark is named" : `unknown benchmark "${name}"`;
+  throw new UsageError(`${given}${didYouMean(name, known)}; there are: ${known.join(", ")}`);
+}
+
+try {
+  await main();
+} catch (error) {
+  const sentence = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${process.env.UNMASK_VERBOSE && error instanceof Error ? error.stack : sentence}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,135 @@
+// @ts-check
+// One case on both sides: the same work, compared first, then timed in turn.
+
+import { calibrate, difference, measurePairs, median } from "../lib/pairs.mjs";
+import { targets } from "./targets.mjs";
+
+/**
+ * @typedef {object} Result
+ * @property {string} name
+ * @property {string} title
+ * @property {string} unit
+ * @property {number} ours median
+ * @property {number | null} peer median
+ * @property {number | null} ratio median of the pairs' ratios ours / peer; null without a peer or if void
+ * @property {number | null} ratioMin
+ * @property {number | null} ratioMax
+ * @property {number} pairs
+ * @property {number} repetitions in each measurement
+ * @property {boolean | null} agree whether both sides computed the same numbers
+ * @property {number | null} difference the largest, relative to the largest value
+ * @property {number} tolerance
+ * @property {number} target
+ * @property {"at most" | "at least"} targetIs
+ * @property {boolean | null} met null without a ratio, and with --quick
+ * @property {Record<string, unknown>} peerFacts what the peer chose, for example its optimiser
+ * @property {string | null} problem why there is no ratio
+ * @property {{ ours: number[], peer: number[] }} values the first of the numbers compared; losses in training
+ * @property {{ ours: number[], peer: number[] }} samples the figure of each pair
+ */
+
+/**
+ * @param {import("./main.mjs").Case} one
+ * @param {import("./peer.mjs").Peer | undefined} peer
+ * @param {{ pairs: number | undefined, quick: boolean }} options
+ * @returns {Promise<Result>}
+ */
+export async function measureCase(one, peer, { pairs, quick }) {
+  const ours = one.open();
+  try {
+    const theirs = await openPeer(one, peer);
+    const training = one.target.kind === "stepSpeed";
+    const count = await calibrate(ours, burstSeconds(quick, training));
+    const usual = training || count === 1 ? 7 : 15;
+    const options = { pairs: pairs ?? (quick ? 2 : usual), count };
+    const side = theirs.problem === null ? peer : undefined;
+    const seconds = await measurePairs(ours, side, options).catch((error) => {
+      theirs.problem = messageOf(error);
+      return measurePairs(ours, undefined, options);
+    });
+    return resultOf(one, { seconds, count, ours: ours.value, theirs, quick });
+  } finally {
+    ours.close();
+  }
+}
+
+/**
+ * @param {boolean} quick
+ * @param {boolean} training
+ */
+function burstSeconds(quick, training) {
+  if (quick) return 0.02;
+  return training ? 1 : 0.3;
+}
+
+/**
+ * The peer's values and facts; a failure there costs this case its ratio, not the run.
+ * @param {import("./main.mjs").Case} one
+ * @param {import("./peer.mjs").Peer | undefined} peer
+ * @returns {Promise<{ value: number[] | null, facts: Record<string, unknown>, problem: string | null }>}
+ */
+async function openPeer(one, peer) {
+  if (peer === undefined) return { value: null, facts: {}, problem: "no peer" };
+  try {
+    const { case: name, ...request } = one.request;
+    const { value, ...facts } = await peer.open(String(name), request);
+    return { value, facts, problem: null };
+  } catch (error) {
+    return { value: null, facts: {}, problem: messageOf(error) };
+  }
+}
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * @param {import("./main.mjs").Case} one
+ * @param {object} measured
+ * @param {{ ours: number[], peer: number[] }} measured.seconds
+ * @param {number} measured.count
+ * @param {number[]} measured.ours
+ * @param {Awaited<ReturnType<typeof openPeer>>} measured.theirs
+ * @param {boolean} measured.quick
+ * @returns {Result}
+ */
+function resultOf(one, { seconds, count, ours, theirs, quick }) {
+  const figures = (/** @type {number[]} */ list) => list.map((value) => short(one.figure(value, count)));
+  const samples = { ours: figures(seconds.ours), peer: figures(seconds.peer) };
+  const apart = theirs.value === null ? null : difference(ours, theirs.value);
+  const agree = apart === null ? null : apart <= one.tolerance;
+  const problem = agree === false ? "the two sides computed different numbers" : theirs.problem;
+  const ratios =
+    problem === null ? samples.ours.map((value, i) => value / /** @type {number} */ (samples.peer[i])) : [];
+  const ratio = ratios.length === 0 ? null : short(median(ratios));
+  const target = targets[one.target.kind];
+  const reached = ratio !== null && (one.target.atMost ? ratio <= target : ratio >= target);
+  return {
+    name: one.name,
+    title: one.title,
+    unit: one.unit,
+    ours: short(median(samples.ours)),
+    peer: samples.peer.length === 0 ? null : short(median(samples.peer)),
+    ratio,
+    ratioMin: ratio === null ? null : short(Math.min(...ratios)),
+    ratioMax: ratio === null ? null : short(Math.max(...ratios)),
+    pairs: samples.peer.length,
+    repetitions: count,
+    agree,
+    difference: apart !== null && Number.isFinite(apart) ? short(apart) : null,
+    tolerance: one.tolerance,
+    target,
+    targetIs: one.target.atMost ? "at most" : "at least",
+    met: ratio === null || quick ? null : reached,
+    peerFacts: theirs.facts,
+    problem,
+    values: { ours: ours.slice(0, 3), peer: theirs.value?.slice(0, 3) ?? [] },
+    samples,
+  };
+}
+
+/** @param {number} value */
+function short(value) {
+  return Number(value.toPrecision(5));
+}

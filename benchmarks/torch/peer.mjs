@@ -1,0 +1,104 @@
+// @ts-check
+// The other side: one Python process that lives as long as the benchmark. Requests and answers are JSON lines.
+
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const script = fileURLToPath(new URL("peer.py", import.meta.url));
+const remedy = "apt-get install python3-torch (or name another interpreter with --python)";
+
+/** @typedef {{ python: string, torch: string, threads: number, blas: string | null }} PeerFacts */
+
+export class PeerMissing extends Error {}
+
+export class Peer {
+  /** @type {PeerFacts} */
+  facts = { python: "", torch: "", threads: 0, blas: null };
+  #child;
+  #errors = "";
+  /** @type {{ resolve: (answer: Record<string, unknown>) => void, reject: (error: Error) => void }[]} */
+  #waiting = [];
+  /** @type {Error | undefined} */
+  #ended;
+
+  /** @param {string} python */
+  constructor(python) {
+    // -B: no __pycache__ in the repository.
+    this.#child = spawn(python, ["-B", script], { stdio: ["pipe", "pipe", "pipe"] });
+    this.#child.stdin.on("error", () => {});
+    this.#child.stderr.on("data", (chunk) => {
+      this.#errors = (this.#errors + chunk).slice(-2000);
+    });
+    createInterface({ input: this.#child.stdout }).on("line", (line) => this.#answer(line));
+    this.#child.on("error", (error) => this.#end(new PeerMissing(`${python}: ${error.message}; ${remedy}`)));
+    this.#child.on("close", (code, signal) => {
+      const last = this.#errors.trim().split("\n").at(-1);
+      this.#end(
+        new Error(`the Python side ended (${signal ?? `exit code ${code}`})${last ? `: ${last}` : ""}`),
+      );
+    });
+  }
+
+  /**
+   * Starts Python with PyTorch and as many threads as we use. Rejects with PeerMissing if there is none.
+   * @param {string} python
+   * @param {number} threads
+   */
+  static async start(python, threads) {
+    const peer = new Peer(python);
+    const facts = await peer.ask({ do: "start", threads });
+    if (facts.missing !== undefined) throw new PeerMissing(`${python} has no torch; ${remedy}`);
+    peer.facts = /** @type {PeerFacts} */ (/** @type {unknown} */ (facts));
+    return peer;
+  }
+
+  /**
+   * Prepares a case; the answer holds `value`, the numbers to compare, and facts of the case.
+   * @param {string} name
+   * @param {Record<string, unknown>} request
+   * @returns {Promise<{ value: number[] } & Record<string, unknown>>}
+   */
+  async open(name, request) {
+    const answer = await this.ask({ do: "open", case: name, ...request });
+    return /** @type {{ value: number[] }} */ (answer);
+  }
+
+  /**
+   * Seconds for `count` repetitions of the open case, by Python's own clock.
+   * @param {number} count
+   */
+  async run(count) {
+    return Number((await this.ask({ do: "run", count })).seconds);
+  }
+
+  stop() {
+    this.#child.stdin.end();
+  }
+
+  /**
+   * @param {Record<string, unknown>} request
+   * @returns {Promise<Record<string, unknown>>}
+   */
+  ask(request) {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#child.stdin.write(`${JSON.stringify(request)}\n`);
+    });
+  }
+
+  /** @param {string} line */
+  #answer(line) {
+    const waiting = this.#waiting.shift();
+    const answer = JSON.parse(line);
+    if (answer.error === undefined) waiting?.resolve(answer);
+    else waiting?.reject(new Error(`the Python side failed: ${answer.error}`));
+  }
+
+  /** @param {Error} error */
+  #end(error) {
+    this.#ended ??= error;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#ended);
+  }
+}

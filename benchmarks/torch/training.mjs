@@ -1,0 +1,175 @@
+// @ts-check
+// A training step of MDLM as the trainer takes it, without the moving average: loss at the masked positions,
+// backward, clipping, AdamW. The same mathematics in Python: peer_mdlm.py and peer_training.py.
+
+import { join } from "node:path";
+import {
+  AdamW,
+  backward,
+  clipGradients,
+  emptyCache,
+  item,
+  saveSafetensors,
+  scope,
+  setRequiresGrad,
+  tensor,
+} from "../../packages/torch/dist/index.js";
+import { fillUniform, streams } from "../../packages/unmask/dist/base/rng.js";
+import { maskColumn } from "../../packages/unmask/dist/diffusion/objective.js";
+import { logLinear } from "../../packages/unmask/dist/diffusion/schedule.js";
+import { initialiseMdlm } from "../../packages/unmask/dist/models/initialise.js";
+import { Mdlm } from "../../packages/unmask/dist/models/mdlm.js";
+import { noisyBatch } from "../../packages/unmask/dist/train/batch.js";
+import { batchLoss } from "../../packages/unmask/dist/train/loss.js";
+import { timed } from "./calls.mjs";
+import { uniforms } from "./inputs.mjs";
+
+/**
+ * @typedef {object} Size
+ * @property {number} blocks
+ * @property {number} width
+ * @property {number} heads
+ * @property {number} length
+ * @property {number} vocabulary
+ * @property {number} batch rows
+ *
+ * @typedef {import("../../packages/torch/dist/index.js").ProductDtype} ProductDtype
+ * @typedef {ReturnType<typeof noisyBatch>} NoisyBatch
+ */
+
+const seed = 1;
+const batches = 8;
+/** Losses of the first steps must agree: forward, backward and optimiser are then the same on both sides. */
+const comparedSteps = 3;
+const settings = {
+  learningRate: 3e-4,
+  betas: /** @type {[number, number]} */ ([0.9, 0.999]),
+  eps: 1e-8,
+  weightDecay: 0.01,
+  clip: 1,
+  comparedSteps,
+};
+
+/**
+ * @param {Size} size
+ * @param {ProductDtype} products
+ * @param {string} folder for the weights that the peer reads
+ * @returns {import("./main.mjs").Case}
+ */
+export function trainingCase(size, products, folder) {
+  const config = {
+    vocabularySize: size.vocabulary,
+    hiddenSize: size.width,
+    conditionSize: 128,
+    blocks: size.blocks,
+    heads: size.heads,
+    length: size.length,
+  };
+  const name = `train-${size.blocks}x${size.width}`;
+  const weights = join(folder, `${name}.safetensors`);
+  const data = Array.from({ length: batches }, (_, i) => makeBatch(size, i));
+  return {
+    name,
+    title: `training step, ${size.blocks} blocks × ${size.width}`,
+    unit: "tokens/s",
+    tolerance: 1e-4,
+    target: { kind: "stepSpeed", atMost: false },
+    figure: (seconds, count) => (size.batch * size.length * count) / seconds,
+    request: {
+      case: "training",
+      config,
+      weights,
+      dtype: products,
+      maskId: size.vocabulary - 1,
+      batches: data.map(({ rows, corrupted, targets, weights: factors }) => ({
+        rows,
+        ids: [...corrupted.ids],
+        positions: [...corrupted.positions],
+        targets: [...targets],
+        weights: [...factors],
+      })),
+      settings,
+    },
+    open: () => open(config, { products, weights, data }),
+  };
+}
+
+/**
+ * @param {import("../../packages/unmask/dist/models/mdlm.js").MdlmConfig} config
+ * @param {{ products: ProductDtype, weights: string, data: NoisyBatch[] }} options
+ */
+function open(config, { products, weights, data }) {
+  const parameters = makeParameters(config);
+  saveSafetensors(weights, parameters);
+  const network = new Mdlm(config, parameters);
+  const list = [...parameters.values()];
+  const { learningRate, clip, ...options } = settings;
+  const optimiser = new AdamW([{ parameters: list }], options);
+  const column = tensor(maskColumn(config.vocabularySize, config.vocabularySize - 1));
+  const step = () => {
+    const batch = /** @type {NoisyBatch} */ (data[optimiser.steps % data.length]);
+    const loss = scope(() => {
+      const total = batchLoss(network, batch, { maskColumn: column, products });
+      backward(total);
+      clipGradients(list, clip);
+      return item(total);
+    });
+    optimiser.step(learningRate);
+    optimiser.zeroGradients();
+    return loss;
+  };
+  return {
+    value: Array.from({ length: comparedSteps }, step),
+    run: (/** @type {number} */ count) => timed(count, step),
+    close: () => {
+      optimiser.dispose();
+      for (const one of [column, ...list]) one.dispose();
+      emptyCache();
+    },
+  };
+}
+
+/** Weights that start at zero in a new network, and the size they are drawn with here. */
+const drawn = /** @type {const} */ ([
+  [/adaLN_modulation/, 0.5],
+  [/^output_layer\.linear/, 0.05],
+]);
+
+/**
+ * Fresh weights, but those that start at zero are drawn too: gates of zero would hide the blocks from the losses that
+ * the two sides compare. Large gates make a small mistake in a block show.
+ * @param {import("../../packages/unmask/dist/models/mdlm.js").MdlmConfig} config
+ */
+function makeParameters(config) {
+  const parameters = initialiseMdlm(config, seed);
+  let sequence = 10;
+  for (const [name, parameter] of parameters) {
+    const bound = drawn.find(([pattern]) => pattern.test(name))?.[1];
+    if (bound === undefined) continue;
+    const values = uniforms(parameter.size, sequence++).map((value) => bound * value);
+    parameters.set(name, setRequiresGrad(tensor(values, parameter.shape), true));
+    parameter.dispose();
+  }
+  return parameters;
+}
+
+/**
+ * Random tokens under the trainer's noise.
+ * @param {Size} size
+ * @param {number} index
+ */
+function makeBatch({ batch, length, vocabulary }, index) {
+  const draws = new Float64Array(batch * length);
+  fillUniform(draws, { seed, stream: streams.shuffle }, index, 0);
+  const ids = Int32Array.from(draws, (draw) => Math.floor(draw * (vocabulary - 1)));
+  return noisyBatch(
+    { ids, count: batch, length },
+    {
+      seed,
+      maskId: vocabulary - 1,
+      schedule: logLinear(),
+      examples: Array.from({ length: batch }, (_, row) => index * batch + row),
+      pick: (example) => example % batch,
+    },
+  );
+}
