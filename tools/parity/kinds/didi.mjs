@@ -1,0 +1,35 @@
+// @ts-check
+// DiDi-Instruct: distillation with a discriminator, and guided sampling.
+
+import { averages } from "./mdlm/averages.mjs";
+import { skipped } from "./skipped.mjs";
+
+/** @type {import("./table.mjs").Runner} */
+function studentEma(one, check) {
+  const tolerance = one.tolerance("ema", { abs: 1e-6 });
+  /** @type {{ beta: number, ema_start: number[], updates: { student: number[], ema_after: number[] }[] }[]} */
+  const rows = one.output("rows");
+  rows.forEach(({ beta, ema_start: start, updates }, i) => {
+    const values = [[start], ...updates.map(({ student }) => [student])];
+    const found = averages(values, { decay: beta, warmUp: false });
+    updates.forEach(({ ema_after: after }, k) => {
+      check.close(`rows[${i}].updates[${k}]`, found[k]?.[0] ?? none, one.numbers(after), tolerance);
+    });
+  });
+}
+
+const none = { values: [], shape: [0] };
+
+/** @type {import("./table.mjs").Kinds} */
+export const kinds = {
+  student_ema: studentEma,
+  ...skipped(
+    ["discriminator_forward", "discriminator_loss"],
+    "didi: the discriminator's head is not implemented yet",
+  ),
+  ...skipped(
+    ["rgas_tilt_step", "rgas_rerank_step", "rgas_full_run"],
+    "didi: guided sampling is not implemented yet",
+  ),
+  ...skipped(["reward_advantage_omega", "policy_iteration"], "didi: the distiller is not implemented yet"),
+};

@@ -1,0 +1,7 @@
+// @ts-check
+// GPT-2 as the scorer of generated text.
+
+import { skipped } from "./skipped.mjs";
+
+/** @type {import("./table.mjs").Kinds} */
+export const kinds = skipped(["logits", "generative_perplexity"], "gpt2: the scorer is not implemented yet");
