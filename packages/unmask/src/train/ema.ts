@@ -1,5 +1,5 @@
 // Exponential moving average of weights: average ← decay · average + (1 − decay) · weight, once a step.
-// Warm-up as in MDLM: decay_n = min(decay, (1 + n) / (10 + n)) at update n = 0, 1, …
+// Warm-up as in MDLM: decay_n = min(decay, (1 + n) / (10 + n)) at update n = 1, 2, …
 
 import { clone, detach, foreachAdd_, foreachMul_, keep, noGrad, scope, type Tensor } from "@unmask/torch";
 
@@ -17,8 +17,8 @@ export class MovingAverage {
   }
 
   update(parameters: ReadonlyMap<string, Tensor>): void {
-    const decay = Math.min(this.decay, (1 + this.updates) / (10 + this.updates));
     this.updates++;
+    const decay = Math.min(this.decay, (1 + this.updates) / (10 + this.updates));
     const averages = [...this.averages.values()];
     noGrad(() =>
       scope(() => {

@@ -10,7 +10,6 @@ const longAgo = 2 ** 40;
 
 /**
  * Averages after each update, one entry a parameter. `values[0]` are the parameters at the start.
- * MovingAverage counts the updates of its warm-up from 0, the reference from 1 (docs/parity.md).
  * @param {unknown[][]} values by update and parameter, nested numbers
  * @param {{ decay: number, warmUp: boolean }} options
  */
@@ -26,7 +25,7 @@ export function averages(values, { decay, warmUp }) {
   );
   if (start === undefined) throw new Error("there are no parameter values");
   const average = new MovingAverage(start, decay);
-  average.updates = warmUp ? 1 : longAgo;
+  if (!warmUp) average.updates = longAgo;
   const found = updates.map((parameters) => {
     average.update(parameters);
     return [...average.averages.values()].map((one) => ({ values: toNumbers(one), shape: [...one.shape] }));
