@@ -92,7 +92,7 @@ describe("right use", () => {
       command.options.map(({ long }) => long?.slice(2)).join(" "),
     ]);
     expect(Object.fromEntries(flags)).toEqual({
-      train: "data out resume seed steps minutes device dtype",
+      train: "data out resume dry-run seed steps minutes device dtype",
       generate: "model steps seed count length prompt temperature batch-size device",
       doctor: "",
       quickstart: "data seed out from-scratch",

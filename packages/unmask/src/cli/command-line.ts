@@ -50,6 +50,7 @@ function addTrain(root: Command): void {
     .option("--data <file>", "UTF-8 text or JSONL, with built-in settings for its size")
     .option("--out <dir>", "folder of the run")
     .option("--resume", "go on with the run in that folder")
+    .option("--dry-run", "print plan, memory and steps; train nothing")
     .option("--seed <n>", "random numbers", seed)
     .option("--steps <n>", "training steps", wholeNumber("--steps", { least: 1, example: 5000 }))
     .option(

@@ -90,7 +90,7 @@ describe("render", () => {
 describe("renderStart", () => {
   it("says what will be trained and where a run goes on", () => {
     expect(renderStart(start)).toBe(
-      "runs/a: 642k parameters, 900 rows of 64 tokens, 100 held out\nbfloat16 products, 2 threads, about 1.0 GiB of memory",
+      "runs/a: 642k parameters, 900 rows of 64 tokens, 100 held out\n5000 steps, bfloat16 products, 2 threads, about 1.0 GiB of memory",
     );
     expect(renderStart({ ...start, fromStep: 500, heldOutRows: 0 })).toContain("going on from step 500");
   });

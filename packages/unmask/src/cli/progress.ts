@@ -117,8 +117,9 @@ export function renderStart(event: Extract<TrainEvent, { type: "start" }>): stri
   const rows = `${event.rows} rows of ${event.rowLength} tokens${heldOut}`;
   const threads = `${event.threads} thread${event.threads === 1 ? "" : "s"}`;
   const going = event.fromStep > 0 ? `going on from step ${event.fromStep}, ` : "";
+  const steps = Number.isFinite(event.steps) ? `${event.steps} steps, ` : "";
   const how = `${event.dtype} products, ${threads}, about ${gigabytes(event.estimatedBytes)} of memory`;
-  return `${event.folder}: ${short(event.parameters)} parameters, ${rows}\n${going}${how}`;
+  return `${event.folder}: ${short(event.parameters)} parameters, ${rows}\n${going}${steps}${how}`;
 }
 
 const drawEvery = 100; // ms

@@ -95,14 +95,12 @@ function languageConfig({ out, seed }: QuickstartOptions): TrainConfig {
 }
 
 function textConfig({ out, seed }: QuickstartOptions, path: string): TrainConfig {
-  const base = defaultsFor(path) as { train?: object; model?: object };
-  const model = { hidden_size: 192, blocks: 4, heads: 6, length: 96 };
-  const settings = { batch_size: 48, minutes: minutes(), evaluate_every: 0 };
+  const base = defaultsFor(path) as { data?: object; train?: object };
+  const settings = { ...base.train, minutes: minutes(), steps: 20_000, evaluate_every: 1000 };
   return trainConfigSchema.parse({
     ...base,
-    data: { ...("data" in base ? (base.data as object) : {}), path },
-    model,
-    train: { ...settings, steps: 20_000 },
+    data: { ...base.data, path },
+    train: settings,
     seed,
     out,
   });

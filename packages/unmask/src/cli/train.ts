@@ -18,7 +18,7 @@ import type { TrainEvent } from "../train/events.ts";
 import { configText, describeKeys, isOverride, peek, resolveConfig } from "./config.ts";
 import { interruptedExitCode, onInterrupt } from "./interrupt.ts";
 import { duration } from "./numbers.ts";
-import { TrainProgress } from "./progress.ts";
+import { renderStart, TrainProgress } from "./progress.ts";
 import { ignoreClosedOutput } from "./terminal.ts";
 
 export interface TrainOptions {
@@ -31,6 +31,7 @@ export interface TrainOptions {
   readonly device?: string;
   readonly dtype?: string;
   readonly json?: boolean;
+  readonly dryRun?: boolean;
 }
 
 export const trainKeys = (): string => describeKeys(trainConfigSchema);
@@ -38,12 +39,18 @@ export const trainKeys = (): string => describeKeys(trainConfigSchema);
 /** Returns the exit code. */
 export async function trainVerb(positionals: readonly string[], options: TrainOptions): Promise<number> {
   const { config, changes } = resolveTraining(positionals, options);
-  if (options.resume !== true) refuseOccupied(config.out);
+  if (options.resume !== true && options.dryRun !== true) refuseOccupied(config.out);
   refuseUnwritable(config.out);
   ignoreClosedOutput(); // a run goes on when `| head` has gone
   const { checkDevice } = await import("./device.ts");
   checkDevice(config.device);
-  const { train } = await import("../train/loop.ts");
+  const { planTraining, train } = await import("../train/loop.ts");
+  if (options.dryRun === true) {
+    const start = await planTraining(config);
+    for (const change of options.json ? [] : changes) process.stdout.write(`${change}\n`);
+    process.stdout.write(options.json ? `${JSON.stringify(start)}\n` : `${renderStart(start)}\n`);
+    return 0;
+  }
   const progress = new TrainProgress({ output: options.json ? process.stderr : process.stdout });
   for (const change of changes) progress.say(change);
   const interrupt = onInterrupt(() =>
@@ -136,7 +143,14 @@ export function defaultsFor(file: string): Record<string, unknown> {
   const bytes = existsSync(file) ? statSync(file).size : 0; // a missing file gets its sentence from the reader
   const layout = /\.(jsonl|ndjson|json)$/i.test(file) ? { data: { layout: "pad" } } : {};
   if (bytes < 100_000) return { ...layout, train: { steps: 2000 } };
-  if (bytes < 20_000_000) return { ...layout, model: { hidden_size: 256, blocks: 4, length: 128 } };
+  if (bytes < 20_000_000) {
+    return {
+      ...layout,
+      tokenizer: { kind: "bpe", size: 1024 },
+      model: { hidden_size: 192, blocks: 4, heads: 6, length: 64 },
+      train: { batch_size: 48 },
+    };
+  }
   return {
     ...layout,
     tokenizer: { kind: "bpe", size: 4096 },

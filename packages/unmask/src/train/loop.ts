@@ -20,12 +20,13 @@ import {
   setThreads,
   tensor,
 } from "@unmask/torch";
-import { UnmaskError } from "../base/errors.ts";
+import { ConfigError, UnmaskError } from "../base/errors.ts";
 import { maskColumn } from "../diffusion/objective.ts";
 import { logLinear } from "../diffusion/schedule.ts";
 import { saveModel } from "../models/checkpoint.ts";
 import { initialiseMdlm } from "../models/initialise.ts";
 import { Mdlm, type MdlmConfig } from "../models/mdlm.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { loadTokenizer, saveTokenizer } from "../text/tokenizer-files.ts";
 import { noisyBatch } from "./batch.ts";
 import {
@@ -61,11 +62,16 @@ export async function train(
   hooks: TrainHooks & { resume?: boolean | undefined } = {},
 ): Promise<TrainResult> {
   const run = await prepare(config, hooks.resume === true);
+  if (run.firstStep > totalSteps(config)) {
+    throw new ConfigError(
+      `${config.out} has been trained for ${run.firstStep} steps and train.steps is ${totalSteps(config)}; give at least ${run.firstStep}`,
+    );
+  }
   const emit = (event: TrainEvent): void => {
     hooks.onEvent?.(event);
     appendFileSync(join(config.out, "metrics.jsonl"), `${JSON.stringify(event)}\n`);
   };
-  emit(startEvent(run));
+  emit(startEvent(run.plan, run.firstStep));
   const began = performance.now();
   const earlier = run.counters.seconds;
   let saved = run.counters.step;
@@ -94,6 +100,7 @@ export async function train(
 }
 
 interface Run {
+  plan: Plan;
   config: TrainConfig;
   data: TrainingData;
   model: MdlmConfig;
@@ -104,24 +111,44 @@ interface Run {
   loss: LossOptions;
   rate: (step: number) => number;
   pick: (example: number) => number;
-  threads: number;
   /** Steps that were done before this process began. */
   firstStep: number;
 }
 
 const noise = logLinear();
 
-async function prepare(config: TrainConfig, resume: boolean): Promise<Run> {
-  const checkpoints = join(config.out, "checkpoints");
-  const resuming = resume && checkpointSteps(checkpoints).length > 0;
-  const known = resuming ? await loadTokenizer(join(config.out, "tokenizer")) : undefined;
+/** What is known before anything is allocated or written. */
+interface Plan {
+  config: TrainConfig;
+  data: TrainingData;
+  model: MdlmConfig;
+  products: ProductDtype;
+  threads: number;
+}
+
+async function plan(config: TrainConfig, known?: Tokenizer): Promise<Plan> {
   const data = await loadTrainingData(config, known);
   const model = modelConfig(config, data);
   refuseTooLarge(estimateMemory(model, config.train.batch_size), model, config.train.batch_size);
   const threads = config.threads === "auto" ? chooseThreads() : config.threads;
+  const products = config.dtype === "auto" ? chooseProductDtype(config.device as Device) : config.dtype;
+  return { config, data, model, products, threads };
+}
+
+/** The start event that training would begin with; reads the data and allocates nothing. */
+export async function planTraining(config: TrainConfig): Promise<Extract<TrainEvent, { type: "start" }>> {
+  return startEvent(await plan(config), 0);
+}
+
+async function prepare(config: TrainConfig, resume: boolean): Promise<Run> {
+  const checkpoints = join(config.out, "checkpoints");
+  const resuming = resume && checkpointSteps(checkpoints).length > 0;
+  const planned = await plan(
+    config,
+    resuming ? await loadTokenizer(join(config.out, "tokenizer")) : undefined,
+  );
+  const { data, model, products, threads } = planned;
   setThreads(threads);
-  const products: ProductDtype =
-    config.dtype === "auto" ? chooseProductDtype(config.device as Device) : config.dtype;
   const parameters = initialiseMdlm(model, config.seed, config.device as Device);
   const average = new MovingAverage(parameters, config.train.ema);
   const { beta1, beta2, weight_decay: weightDecay } = config.train;
@@ -140,6 +167,7 @@ async function prepare(config: TrainConfig, resume: boolean): Promise<Run> {
     device: config.device as Device,
   });
   return {
+    plan: planned,
     config,
     data,
     model,
@@ -155,7 +183,6 @@ async function prepare(config: TrainConfig, resume: boolean): Promise<Run> {
       floor: config.train.floor,
     }),
     pick: exampleOrder(data.train.count, config.seed),
-    threads,
     firstStep: counters.step,
   };
 }
@@ -275,21 +302,23 @@ function stepEvent(run: Run, { loss, rate, norm }: Outcome, milliseconds: number
   };
 }
 
-function startEvent(run: Run): TrainEvent {
-  const { config, data, model } = run;
-  const plan = estimateMemory(model, config.train.batch_size);
+function startEvent(
+  { config, data, model, products, threads }: Plan,
+  fromStep: number,
+): Extract<TrainEvent, { type: "start" }> {
+  const memory = estimateMemory(model, config.train.batch_size);
   return {
     type: "start",
     folder: config.out,
-    parameters: plan.parameters,
+    parameters: memory.parameters,
     rows: data.train.count,
     rowLength: data.train.length,
     heldOutRows: data.heldOut.count,
     steps: totalSteps(config),
-    fromStep: run.firstStep,
-    estimatedBytes: plan.bytes,
-    dtype: run.loss.products,
-    threads: run.threads,
+    fromStep,
+    estimatedBytes: memory.bytes,
+    dtype: products,
+    threads,
     warnings: data.warnings,
   };
 }
