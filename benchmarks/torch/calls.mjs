@@ -23,10 +23,10 @@ import {
   tensor,
   toNumbers,
   transpose,
-} from "../../packages/torch/dist/index.js";
+} from "@unmask/torch";
 import { uniforms } from "./inputs.mjs";
 
-/** @typedef {import("../../packages/torch/dist/index.js").Tensor} Tensor */
+/** @typedef {import("@unmask/torch").Tensor} Tensor */
 
 const callsInScope = 100;
 

@@ -4,13 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  buildInfo,
-  chooseProductDtype,
-  chooseThreads,
-  measureProduct,
-  setThreads,
-} from "../../packages/torch/dist/index.js";
+import { buildInfo, chooseProductDtype, chooseThreads, measureProduct, setThreads } from "@unmask/torch";
 import { didYouMean } from "../../packages/unmask/dist/base/nearest.js";
 import { hardware } from "../lib/machine.mjs";
 import { oneOf, positiveInteger, readOptions } from "../lib/options.mjs";

@@ -26,6 +26,7 @@ export class Peer {
   constructor(python) {
     // -B: no __pycache__ in the repository.
     this.#child = spawn(python, ["-B", script], { stdio: ["pipe", "pipe", "pipe"] });
+    process.once("exit", () => this.#child.kill());
     this.#child.stdin.on("error", () => {});
     this.#child.stderr.on("data", (chunk) => {
       this.#errors = (this.#errors + chunk).slice(-2000);

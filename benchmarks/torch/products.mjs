@@ -3,16 +3,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  cat,
-  convert,
-  matmul,
-  narrow,
-  reshape,
-  scope,
-  tensor,
-  toNumbers,
-} from "../../packages/torch/dist/index.js";
+import { cat, convert, matmul, narrow, reshape, scope, tensor, toNumbers } from "@unmask/torch";
 import { dispose, timed } from "./calls.mjs";
 import { uniforms } from "./inputs.mjs";
 

@@ -13,7 +13,7 @@ import {
   scope,
   setRequiresGrad,
   tensor,
-} from "../../packages/torch/dist/index.js";
+} from "@unmask/torch";
 import { fillUniform, streams } from "../../packages/unmask/dist/base/rng.js";
 import { maskColumn } from "../../packages/unmask/dist/diffusion/objective.js";
 import { logLinear } from "../../packages/unmask/dist/diffusion/schedule.js";
@@ -33,7 +33,7 @@ import { uniforms } from "./inputs.mjs";
  * @property {number} vocabulary
  * @property {number} batch rows
  *
- * @typedef {import("../../packages/torch/dist/index.js").ProductDtype} ProductDtype
+ * @typedef {import("@unmask/torch").ProductDtype} ProductDtype
  * @typedef {ReturnType<typeof noisyBatch>} NoisyBatch
  */
 
