@@ -131,8 +131,8 @@ function textViewer(model: LoadedModel, flags: GenerateFlags): Viewer {
 
 /** Prompt and completion, joined as the tokenizer joins tokens. */
 function wholeText({ tokenizer }: LoadedModel, { prompt_ids, text }: GeneratedSequence): string {
-  if (prompt_ids.length === 0) return text;
-  return tokenizer.decode(prompt_ids) + (tokenizer.kind === "words" ? " " : "") + text;
+  const prompt = tokenizer.decode(prompt_ids, { skipSpecials: true });
+  return prompt === "" ? text : prompt + (tokenizer.kind === "words" ? " " : "") + text;
 }
 
 /** Tokens per forward counts every sequence's own forwards, so that it does not depend on the batch. */

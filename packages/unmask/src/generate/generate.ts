@@ -100,19 +100,16 @@ async function* generateBatch(
   const { length, sequences, prefix } = batch;
   const canvas = newCanvas({ length, noiseId: model.maskId, sequences, prefix });
   const { seed, steps, temperature } = options;
+  // The token that every row begins with is no text to look at.
+  const shownFrom = beginning(model).length;
   const proposer = modelProposer(model.network, { seed, forbidden: batch.forbidden, temperature });
   const policy = ancestral({ steps, seed, schedule: logLinear() });
   for await (const { step, decision, proposal } of decode(canvas, proposer, policy)) {
     const fresh = new Uint8Array(length);
     for (const i of decision.commit) if (proposal.positions[i]! < length) fresh[proposal.positions[i]!] = 1;
-    yield {
-      type: "canvas-frame",
-      step,
-      steps,
-      ids: rowIds(canvas, 0).slice(),
-      open: canvas.open.slice(0, length),
-      fresh,
-    };
+    const ids = rowIds(canvas, 0).slice(shownFrom);
+    const open = canvas.open.slice(shownFrom, length);
+    yield { type: "canvas-frame", step, steps, ids, open, fresh: fresh.slice(shownFrom) };
     if (options.signal?.aborted) return;
   }
   const seconds = (performance.now() - began) / 1000;
