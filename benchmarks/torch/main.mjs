@@ -62,6 +62,7 @@ export async function main(args) {
     return;
   }
   if (given.quick && given.save) throw new UsageError("--quick measures nothing worth keeping; omit --save");
+  if (given.only && given.save) throw new UsageError("a kept result has every case; omit --only or --save");
   const pairs = positiveInteger("pairs", given.pairs);
   const dtype = oneOf("dtype", given.dtype, /** @type {const} */ (["float32", "bfloat16"]));
   const threads = positiveInteger("threads", given.threads) ?? chooseThreads();

@@ -132,7 +132,7 @@ function fixed(value) {
  * @param {TorchRecord} record
  */
 export function save(record) {
-  const cpu = `${record.hardware.cpu} ${record.hardware.cores} cores`;
+  const cpu = `${record.hardware.cpu} ${record.hardware.cores} vcpu`;
   const slug = cpu
     .toLowerCase()
     .replaceAll(/\((r|tm)\)/g, "")
