@@ -31,6 +31,12 @@ function halves(value: number): [number, number] {
   return [value % 2 ** 32, Math.floor(value / 2 ** 32)];
 }
 
+/** Another number would silently get the random numbers of some other coordinate. */
+function check(name: string, value: number, limit = 2 ** 53): number {
+  if (Number.isSafeInteger(value) && value >= 0 && value < limit) return value;
+  throw new RangeError(`random ${name} is ${value}; give an integer from 0 to ${limit - 1}`);
+}
+
 /** (high, low) 32-bit halves of multiplier · x; the int64 product wraps, and its bits are the unsigned ones. */
 function multiply(x: Tensor, multiplier: number): [Tensor, Tensor] {
   const product = mul(x, multiplier);
@@ -73,11 +79,16 @@ export interface Coordinates {
 
 /** Uniform float32 values [sequences, positions] in [0, 1), one per coordinate. */
 export function uniformAt(coordinates: Coordinates, positions: number, device: Device = "cpu"): Tensor {
-  const [words] = wordsAt(coordinates, positions, device, 1);
-  return scope(() => mul(toDtype(shiftRight(words!, 8), "float32"), 2 ** -24));
+  return scope(() => {
+    const [words] = wordsAt(coordinates, positions, device, 1);
+    return mul(toDtype(shiftRight(words!, 8), "float32"), 2 ** -24);
+  });
 }
 
-/** The first `count` (1 … 4) Philox words [sequences, positions] as int64, one block per coordinate. */
+/**
+ * The first `count` (1 … 4) Philox words [sequences, positions] as int64, one block per coordinate. Throws a
+ * RangeError for a coordinate that is no integer of its range.
+ */
 export function wordsAt(
   coordinates: Coordinates,
   positions: number,
@@ -85,8 +96,11 @@ export function wordsAt(
   count: number,
 ): Tensor[] {
   return scope(() => {
-    const { seed, stream, sequences, step } = coordinates;
-    const [seedLow, seedHigh] = halves(seed);
+    const { sequences } = coordinates;
+    const stream = check("stream", coordinates.stream, 2 ** 32);
+    const step = check("step", coordinates.step, 2 ** 32);
+    for (const sequence of sequences) check("sequence", sequence);
+    const [seedLow, seedHigh] = halves(check("seed", coordinates.seed));
     const key = [seedLow, (seedHigh ^ Math.imul(stream, weyl[0])) >>> 0] as const;
     const shape = [sequences.length, positions];
     const column = (values: number[]) =>

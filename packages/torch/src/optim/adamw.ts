@@ -215,11 +215,14 @@ type Part = readonly [Tensor, Tensor, Tensor, Tensor];
 
 function newSlot(parameter: Tensor): Slot {
   const full = parameter.dtype === "float32" || parameter.dtype === "float64";
-  return noGrad(() => {
-    const master = full ? undefined : keep(convert(detach(parameter), "float32", undefined));
-    const like = master ?? detach(parameter);
-    return { parameter, master, mean: keep(zerosLike(like)), square: keep(zerosLike(like)) };
-  });
+  return noGrad(() =>
+    scope(() => {
+      const plain = detach(parameter);
+      const master = full ? undefined : keep(convert(plain, "float32", undefined));
+      const like = master ?? plain;
+      return { parameter, master, mean: keep(zerosLike(like)), square: keep(zerosLike(like)) };
+    }),
+  );
 }
 
 function partsOf(slot: Slot): Part | undefined {

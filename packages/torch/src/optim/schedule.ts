@@ -14,8 +14,9 @@ export interface ScheduleOptions {
 export function schedule(options: ScheduleOptions): (step: number) => number {
   const { kind, warmup = 0, floor = 0 } = options;
   const steps = options.steps ?? Number.POSITIVE_INFINITY;
-  if (floor < 0 || floor > 1) throw new RangeError(`a schedule's floor must lie in [0, 1], got ${floor}`);
-  if (warmup < 0) throw new RangeError(`a schedule's warm-up must not be negative, got ${warmup}`);
+  if (!(floor >= 0 && floor <= 1))
+    throw new RangeError(`a schedule's floor must lie in [0, 1], got ${floor}`);
+  if (!(warmup >= 0)) throw new RangeError(`a schedule's warm-up must not be negative, got ${warmup}`);
   if (kind !== "constant" && !Number.isFinite(steps)) {
     throw new RangeError(`a ${kind} schedule needs the number of steps`);
   }
