@@ -1,7 +1,7 @@
 // MDLM checkpoints as folders: config.json in the fields of Hugging Face's kuleshov-group/mdlm models, and
 // model.safetensors with names that begin with "backbone.".
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   clone,
@@ -111,7 +111,9 @@ export function saveModel(folder: string, config: MdlmConfig, parameters: Readon
   const raw = Object.fromEntries(Object.entries(fields).map(([field, name]) => [field, config[name]]));
   const fixed = { architectures: ["MDLM"], model_type: "mdlm", time_conditioning: false, dropout: 0 };
   const json = { ...fixed, ignore_bos: config.ignoreBos === true, ...raw };
-  writeFileSync(join(folder, "config.json"), `${JSON.stringify(json, null, 2)}\n`);
+  const path = join(folder, "config.json");
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(json, null, 2)}\n`, { flush: true });
+  renameSync(`${path}.tmp`, path);
 }
 
 /** Makes loaded parameters trainable. */
