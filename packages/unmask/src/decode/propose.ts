@@ -13,6 +13,7 @@
 
 import {
   add,
+  argmax,
   cumsum,
   div,
   exp,
@@ -50,7 +51,7 @@ export interface ProposerOptions {
   seed: number;
   /** Added to every row of logits, float32 [V]: removes the tokens that may never be drawn. */
   forbidden: Tensor;
-  /** Softmax temperature (1 by default); 0 takes the most probable token. */
+  /** Softmax temperature (1 by default); 0 takes the most probable token, the lowest of equals. */
   temperature?: number | undefined;
   products?: ProductDtype | undefined;
 }
@@ -118,8 +119,8 @@ function forward(network: Denoiser, canvas: Canvas, { rows, step, answers, ...op
       const ids_RL = tensor(ids, [rows.length, canvas.length], { device });
       const positions_N = tensor(BigInt64Array.from(local), undefined, { device });
       const products = options.products ?? "float32";
-      const logits_NV = add(network.logits(ids_RL, positions_N, { products }), options.forbidden);
-      return toTypedArray(reduce(logits_NV, Float64Array.from(uniforms), options.temperature ?? 1));
+      const logits_NV = network.logits(ids_RL, positions_N, { products });
+      return toTypedArray(reduce(logits_NV, Float64Array.from(uniforms), options));
     }),
   ) as Float64Array;
   flat.forEach((position, i) => {
@@ -128,15 +129,20 @@ function forward(network: Denoiser, canvas: Canvas, { rows, step, answers, ...op
 }
 
 /** [N, V] logits -> float64 [N, 4]: token, its probability, entropy, margin. */
-function reduce(logits_NV: Tensor, uniforms: Float64Array, temperature: number): Tensor {
+function reduce(
+  logits_NV: Tensor,
+  uniforms: Float64Array,
+  { forbidden, temperature = 1 }: Pick<ProposerOptions, "forbidden" | "temperature">,
+): Tensor {
   const scaled_NV = temperature > 0 && temperature !== 1 ? div(logits_NV, temperature) : logits_NV;
-  const logProbability_NV = logSoftmax(scaled_NV, -1);
+  // After the division: a high temperature must not soften what is forbidden.
+  const logProbability_NV = logSoftmax(add(scaled_NV, forbidden), -1);
   const probability_NV = exp(logProbability_NV);
   const entropy_N = neg(sumDim(mul(probability_NV, logProbability_NV), -1));
-  const [best_N2, index_N2] = topk(probability_NV, 2, { dim: -1 });
+  const [best_N2] = topk(probability_NV, 2, { dim: -1 });
   const token_N1 =
     temperature === 0
-      ? narrow(index_N2, 1, 0, 1)
+      ? argmax(probability_NV, { dim: -1, keepdim: true })
       : drawInverseCdf(probability_NV, tensor(uniforms, undefined, { device: logits_NV.device }));
   const columns = [
     squeeze(token_N1, 1),
