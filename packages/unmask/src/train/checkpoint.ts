@@ -1,7 +1,16 @@
 // Full state of a run: weights, average, optimiser, counters. A checkpoint is a folder written under a temporary
 // name and renamed when complete, so that a kill at any moment leaves either the old ones or a whole new one.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import {
   type AdamW,
@@ -36,6 +45,9 @@ export interface RunState {
 const stateFile = "state.safetensors";
 const countersFile = "counters.json";
 const pattern = /^step-(\d+)$/;
+/** Begins the names of folders that are being written; a run has one process, so others' are left from a kill. */
+const unfinished = ".writing-";
+const fallBack = "remove this checkpoint's folder to fall back to an earlier one";
 
 function tensorsOf({ parameters, average, optimiser }: RunState): Map<string, Tensor> {
   return new Map([
@@ -48,6 +60,11 @@ function tensorsOf({ parameters, average, optimiser }: RunState): Map<string, Te
 /** Steps of the whole checkpoints in a folder, ascending. */
 export function checkpointSteps(folder: string): number[] {
   if (!existsSync(folder)) return [];
+  if (!statSync(folder).isDirectory()) {
+    throw new CheckpointError(`${folder}: is a file, expected a folder of checkpoints; move it away`, {
+      folder,
+    });
+  }
   return readdirSync(folder)
     .map((name) => pattern.exec(name)?.[1])
     .filter((digits) => digits !== undefined)
@@ -58,15 +75,21 @@ export function checkpointSteps(folder: string): number[] {
 /** Writes checkpoint `step-<step>` and removes all but the newest `keep`. Returns its folder. */
 export function saveCheckpoint(folder: string, state: RunState, counters: Counters, keep: number): string {
   const target = join(folder, `step-${counters.step}`);
-  const temporary = join(folder, `.writing-${counters.step}-${process.pid}`);
+  const temporary = join(folder, `${unfinished}${counters.step}-${process.pid}`);
   try {
-    mkdirSync(temporary, { recursive: true });
+    mkdirSync(folder, { recursive: true });
+    removeUnfinished(folder);
+    mkdirSync(temporary);
     saveSafetensors(join(temporary, stateFile), tensorsOf(state));
     writeFileSync(join(temporary, countersFile), `${JSON.stringify(counters, null, 2)}\n`, { flush: true });
     rmSync(target, { recursive: true, force: true });
     renameSync(temporary, target);
   } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
+    try {
+      removeUnfinished(folder);
+    } catch {
+      // the first error is the one to tell
+    }
     const reason = error instanceof Error ? error.message : String(error);
     throw new UnmaskError(
       `${target}: the checkpoint could not be written (${reason}); earlier checkpoints are untouched, make room and run again with --resume`,
@@ -78,6 +101,12 @@ export function saveCheckpoint(folder: string, state: RunState, counters: Counte
     rmSync(join(folder, `step-${step}`), { recursive: true, force: true });
   }
   return target;
+}
+
+function removeUnfinished(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith(unfinished)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 /** Restores the newest whole checkpoint into `state`; undefined if there is none. */
@@ -99,7 +128,7 @@ export function loadCheckpoint(folder: string, state: RunState, fingerprint: str
         const found = saved.names.includes(name) ? saved.info(name).shape.join() : "none";
         if (found !== target.shape.join()) {
           throw new CheckpointError(
-            `${path}: tensor "${name}" has shape [${found}], needed [${target.shape.join()}]; the checkpoint is damaged, remove this folder to fall back to an earlier one`,
+            `${path}: tensor "${name}" has shape [${found}], needed [${target.shape.join()}]; the checkpoint is damaged, ${fallBack}`,
           );
         }
         copy_(target, saved.tensor(name));
@@ -116,22 +145,24 @@ function readState(path: string) {
     return openSafetensors(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CheckpointError(
-      `${reason}; remove this checkpoint's folder to fall back to an earlier one`,
-      { path },
-      { cause: error },
-    );
+    throw new CheckpointError(`${reason}; ${fallBack}`, { path }, { cause: error });
   }
 }
 
 function readCounters(path: string): Counters {
+  let value: unknown;
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Counters;
+    value = JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
-    throw new CheckpointError(
-      `${path}: missing or damaged; remove this checkpoint's folder to fall back to an earlier one`,
-      { path },
-      { cause: error },
-    );
+    throw new CheckpointError(`${path}: missing or damaged; ${fallBack}`, { path }, { cause: error });
   }
+  const { fingerprint, ...numbers } = (value ?? {}) as Partial<Counters>;
+  const whole = [numbers.step, numbers.optimiserSteps, numbers.averageUpdates];
+  const positive = [...whole, numbers.smoothedLoss, numbers.seconds];
+  const sound =
+    typeof fingerprint === "string" &&
+    whole.every(Number.isSafeInteger) &&
+    positive.every((one) => typeof one === "number" && one >= 0);
+  if (!sound) throw new CheckpointError(`${path}: a counter is missing or wrong; ${fallBack}`, { path });
+  return value as Counters;
 }

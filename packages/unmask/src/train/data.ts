@@ -43,7 +43,10 @@ export async function loadTrainingData(config: TrainConfig, known?: Tokenizer): 
   const ignoreBos = data.layout === "pad";
   const encode = (text: string) => {
     const ids = tokenizer.encode(text);
-    return ignoreBos ? Int32Array.of(eos, ...ids) : ids;
+    if (!ignoreBos) return ids;
+    const begun = new Int32Array(ids.length + 1).fill(eos);
+    begun.set(ids, 1);
+    return begun;
   };
   const cut = (documents: readonly string[]) =>
     chunk(documents.map(encode), { length: model.length, eos, mode: data.layout, remainder: "pad" });
