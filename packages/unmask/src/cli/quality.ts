@@ -99,7 +99,10 @@ export function wilson(successes: number, total: number): { share: number; low: 
   const centre = (share + z ** 2 / (2 * total)) / (1 + z ** 2 / total);
   const half =
     (z / (1 + z ** 2 / total)) * Math.sqrt((share * (1 - share)) / total + z ** 2 / (4 * total ** 2));
-  return { share, low: centre - half, high: centre + half };
+  // The ends are exact at 0 and 1; sums of floats miss them by a hair.
+  const low = successes === 0 ? 0 : centre - half;
+  const high = successes === total ? 1 : centre + half;
+  return { share, low, high };
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(1)}`;

@@ -13,10 +13,11 @@ import {
   setRequiresGrad,
   type Tensor,
 } from "@unmask/torch";
-import { CheckpointError } from "../base/errors.ts";
+import { CheckpointError, UnsupportedError } from "../base/errors.ts";
 import { type MdlmConfig, mdlmParameterShapes } from "./mdlm.ts";
 
 const prefix = "backbone.";
+const floating: readonly string[] = ["float32", "float64", "float16", "bfloat16"];
 
 const fields = {
   vocab_size: "vocabularySize",
@@ -44,9 +45,15 @@ export function loadConfig(folder: string): MdlmConfig {
     }
     config[name] = value as number;
   }
-  if (config.hiddenSize! % config.heads! !== 0) {
+  // Rotary positions turn pairs of numbers within a head.
+  if (config.hiddenSize! % (2 * config.heads!) !== 0) {
     throw new CheckpointError(
-      `${path}: hidden_dim ${config.hiddenSize} is not a multiple of n_heads ${config.heads}`,
+      `${path}: hidden_dim ${config.hiddenSize} is not a multiple of twice n_heads ${config.heads}`,
+    );
+  }
+  if (raw.time_conditioning === true) {
+    throw new UnsupportedError(
+      `${path}: time_conditioning is true; networks that are told the time are not served yet, use one trained without`,
     );
   }
   return { ...(config as MdlmConfig), ignoreBos: raw.ignore_bos === true };
@@ -70,7 +77,10 @@ function readJson(path: string): Record<string, unknown> {
   throw new CheckpointError(`${path}: not a JSON object; the file is damaged, restore or retrain the model`);
 }
 
-/** Parameters of a folder's model.safetensors (or shards), by name without prefix, copied out of the file. */
+/**
+ * Parameters of a folder's model.safetensors (or shards), by name without prefix, copied out of the file as float32
+ * whatever their precision there.
+ */
 export function loadParameters(
   folder: string,
   config: MdlmConfig,
@@ -82,14 +92,20 @@ export function loadParameters(
     const full = prefix + name;
     if (!file.names.includes(full))
       throw new CheckpointError(`${folder}: the checkpoint has no tensor "${full}"`);
-    const found = file.info(full).shape;
+    const { shape: found, dtype } = file.info(full);
     if (found.join() !== shape.join()) {
       throw new CheckpointError(
         `${folder}: tensor "${full}" has shape [${found.join(", ")}], config.json asks for [${shape.join(", ")}]`,
       );
     }
+    if (!floating.includes(dtype)) {
+      throw new CheckpointError(
+        `${folder}: tensor "${full}" is of ${dtype}, expected floating-point numbers`,
+      );
+    }
     const mapped = file.tensor(full);
-    parameters.set(name, keep(device === "cpu" ? clone(mapped) : convert(mapped, mapped.dtype, device)));
+    const converted = convert(mapped, "float32", device);
+    parameters.set(name, keep(converted === mapped ? clone(mapped) : converted));
     mapped.dispose();
   }
   return parameters;
