@@ -120,6 +120,15 @@ describe("modelProposer's randomness", () => {
     expect(new Set(together.map((row) => row.join())).size).toBe(8);
   });
 
+  it("is independent of which positions are revealed: a filled canvas has the softmax's tokens", async () => {
+    const canvas = canvasOf(range(0, 100), 40);
+    const proposer = modelProposer(fake(), { seed: 8, forbidden });
+    const policy = ancestral({ steps: 4, seed: 8, schedule: logLinear() });
+    for await (const _ of decode(canvas, proposer, policy));
+    const { statistic, degrees } = chiSquare(histogram(canvas.ids), softmax(withoutMask));
+    expect(statistic).toBeLessThan(chiSquareLimit(degrees));
+  });
+
   it("gives other tokens for another seed", async () => {
     expect(await fill([0], 5)).not.toEqual(await fill([0], 6));
   });

@@ -41,6 +41,13 @@ describe("ancestral", () => {
     const canvas = canvasOf([0, 1], 20);
     const indices = ancestral({ steps: 5, seed: 1, schedule }).decide(canvas, proposalOf(canvas), 4).commit;
     expect([...indices]).toEqual(range(0, 40));
+    const noisy = { name: "noisy at 0", alpha: (t: number) => 0.9 * (1 - t), alphaDerivative: () => -0.9 };
+    const anyway = ancestral({ steps: 5, seed: 1, schedule: noisy }).decide(
+      canvas,
+      proposalOf(canvas),
+      4,
+    ).commit;
+    expect(anyway).toHaveLength(40);
     const one = ancestral({ steps: 1, seed: 1, schedule }).decide(canvas, proposalOf(canvas), 0).commit;
     expect(one).toHaveLength(40);
   });
