@@ -44,8 +44,9 @@ export async function trainVerb(positionals: readonly string[], options: TrainOp
   ignoreClosedOutput(); // a run goes on when `| head` has gone
   const { checkDevice } = await import("./device.ts");
   checkDevice(config.device);
-  const { planTraining, train } = await import("../train/loop.ts");
+  const { train } = await import("../train/loop.ts");
   if (options.dryRun === true) {
+    const { planTraining } = await import("../train/run.ts");
     const start = await planTraining(config);
     for (const change of options.json ? [] : changes) process.stdout.write(`${change}\n`);
     process.stdout.write(options.json ? `${JSON.stringify(start)}\n` : `${renderStart(start)}\n`);

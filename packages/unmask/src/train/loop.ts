@@ -2,48 +2,20 @@
 // AdamW, average. Every random number is keyed by the example, and the full state is saved, so that a resumed run
 // continues bit for bit on the CPU.
 
-import { createHash } from "node:crypto";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import {
-  AdamW,
-  backward,
-  chooseProductDtype,
-  chooseThreads,
-  clipGradients,
-  type Device,
-  item,
-  type ProductDtype,
-  schedule as rateSchedule,
-  scope,
-  setThreads,
-  tensor,
-} from "@unmask/torch";
+import { backward, clipGradients, item, scope } from "@unmask/torch";
 import { ConfigError, UnmaskError } from "../base/errors.ts";
-import { maskColumn } from "../diffusion/objective.ts";
-import { logLinear } from "../diffusion/schedule.ts";
 import { saveModel } from "../models/checkpoint.ts";
-import { initialiseMdlm } from "../models/initialise.ts";
-import { Mdlm, type MdlmConfig } from "../models/mdlm.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
-import { loadTokenizer, saveTokenizer } from "../text/tokenizer-files.ts";
+import { saveTokenizer } from "../text/tokenizer-files.ts";
 import { noisyBatch } from "./batch.ts";
-import {
-  type Counters,
-  checkpointSteps,
-  loadCheckpoint,
-  type RunState,
-  saveCheckpoint,
-} from "./checkpoint.ts";
+import { saveCheckpoint } from "./checkpoint.ts";
 import type { TrainConfig } from "./config.ts";
-import { exampleOrder, loadTrainingData, type TrainingData } from "./data.ts";
-import { MovingAverage } from "./ema.ts";
 import type { TrainEvent, TrainHooks } from "./events.ts";
-import { batchLoss, heldOutNelbo, type LossOptions } from "./loss.ts";
-import { estimateMemory, refuseTooLarge } from "./plan.ts";
+import { batchLoss, heldOutNelbo } from "./loss.ts";
+import { disposeRun, noise, prepare, type Run, scheduleLength, startEvent, totalSteps } from "./run.ts";
 
-const defaultSteps = 5000;
 /** Held-out rows looked at during the run; the end looks at all of them (up to `finalRows` draws). */
 const quickRows = 256;
 const finalRows = 4096;
@@ -62,6 +34,15 @@ export async function train(
   hooks: TrainHooks & { resume?: boolean | undefined } = {},
 ): Promise<TrainResult> {
   const run = await prepare(config, hooks.resume === true);
+  try {
+    return await trainPrepared(run, hooks);
+  } finally {
+    disposeRun(run);
+  }
+}
+
+async function trainPrepared(run: Run, hooks: TrainHooks): Promise<TrainResult> {
+  const { config } = run;
   if (run.firstStep > totalSteps(config)) {
     throw new ConfigError(
       `${config.out} has been trained for ${run.firstStep} steps and train.steps is ${totalSteps(config)}; give at least ${run.firstStep}`,
@@ -97,129 +78,6 @@ export async function train(
   const result = { folder: config.out, step: run.counters.step, nelbo: last?.nelbo, reason } as const;
   emit({ type: "finish", reason, step: result.step, seconds: run.counters.seconds, nelbo: result.nelbo });
   return result;
-}
-
-interface Run {
-  plan: Plan;
-  config: TrainConfig;
-  data: TrainingData;
-  model: MdlmConfig;
-  network: Mdlm;
-  averaged: Mdlm;
-  state: RunState;
-  counters: Counters;
-  loss: LossOptions;
-  rate: (step: number) => number;
-  pick: (example: number) => number;
-  /** Steps that were done before this process began. */
-  firstStep: number;
-}
-
-const noise = logLinear();
-
-/** What is known before anything is allocated or written. */
-interface Plan {
-  config: TrainConfig;
-  data: TrainingData;
-  model: MdlmConfig;
-  products: ProductDtype;
-  threads: number;
-}
-
-async function plan(config: TrainConfig, known?: Tokenizer): Promise<Plan> {
-  const data = await loadTrainingData(config, known);
-  const model = modelConfig(config, data);
-  refuseTooLarge(estimateMemory(model, config.train.batch_size), model, config.train.batch_size);
-  const threads = config.threads === "auto" ? chooseThreads() : config.threads;
-  const products = config.dtype === "auto" ? chooseProductDtype(config.device as Device) : config.dtype;
-  return { config, data, model, products, threads };
-}
-
-/** The start event that training would begin with; reads the data and allocates nothing. */
-export async function planTraining(config: TrainConfig): Promise<Extract<TrainEvent, { type: "start" }>> {
-  return startEvent(await plan(config), 0);
-}
-
-async function prepare(config: TrainConfig, resume: boolean): Promise<Run> {
-  const checkpoints = join(config.out, "checkpoints");
-  const resuming = resume && checkpointSteps(checkpoints).length > 0;
-  const planned = await plan(
-    config,
-    resuming ? await loadTokenizer(join(config.out, "tokenizer")) : undefined,
-  );
-  const { data, model, products, threads } = planned;
-  setThreads(threads);
-  const parameters = initialiseMdlm(model, config.seed, config.device as Device);
-  const average = new MovingAverage(parameters, config.train.ema);
-  const { beta1, beta2, weight_decay: weightDecay } = config.train;
-  const optimiser = new AdamW([{ parameters: [...parameters.values()] }], {
-    betas: [beta1, beta2],
-    weightDecay,
-  });
-  const state = { parameters, average, optimiser };
-  const fresh = newCounters(fingerprintOf(config, data));
-  const counters = (resuming ? loadCheckpoint(checkpoints, state, fresh.fingerprint) : undefined) ?? fresh;
-  if (!resuming) {
-    for (const name of ["checkpoints", "tokenizer"]) mkdirSync(join(config.out, name), { recursive: true });
-    await saveTokenizer(data.tokenizer, join(config.out, "tokenizer"));
-  }
-  const column = tensor(maskColumn(model.vocabularySize, data.maskId), undefined, {
-    device: config.device as Device,
-  });
-  return {
-    plan: planned,
-    config,
-    data,
-    model,
-    network: new Mdlm(model, parameters),
-    averaged: new Mdlm(model, average.averages),
-    state,
-    counters,
-    loss: { maskColumn: column, products },
-    rate: rateSchedule({
-      kind: config.train.schedule,
-      warmup: config.train.warmup,
-      steps: scheduleLength(config),
-      floor: config.train.floor,
-    }),
-    pick: exampleOrder(data.train.count, config.seed),
-    firstStep: counters.step,
-  };
-}
-
-function modelConfig({ model }: TrainConfig, data: TrainingData): MdlmConfig {
-  return {
-    vocabularySize: data.tokenizer.vocabularySize,
-    hiddenSize: model.hidden_size,
-    conditionSize: model.condition_size,
-    blocks: model.blocks,
-    heads: model.heads,
-    length: model.length,
-    ignoreBos: data.ignoreBos,
-  };
-}
-
-function newCounters(fingerprint: string): Counters {
-  return { step: 0, smoothedLoss: 0, seconds: 0, optimiserSteps: 0, averageUpdates: 0, fingerprint };
-}
-
-/** Of everything that a resumed run must share with its beginning. */
-function fingerprintOf(config: TrainConfig, data: TrainingData): string {
-  const { beta1, beta2, batch_size, ema } = config.train;
-  const settings = { model: config.model, seed: config.seed, beta1, beta2, batch_size, ema };
-  const hash = createHash("sha256").update(JSON.stringify(settings)).update(data.tokenizer.hash);
-  return hash.update(data.train.ids).digest("hex");
-}
-
-const totalSteps = ({ train: { steps, minutes } }: TrainConfig): number =>
-  steps ?? (minutes === undefined ? defaultSteps : Number.POSITIVE_INFINITY);
-
-/** With a time limit alone the schedule is stretched over time, in this many parts. */
-const timedScheduleLength = 100_000;
-
-function scheduleLength(config: TrainConfig): number {
-  const steps = totalSteps(config);
-  return Number.isFinite(steps) ? steps : timedScheduleLength;
 }
 
 /** Share of the time limit that is used up; 0 without one. */
@@ -299,27 +157,6 @@ function stepEvent(run: Run, { loss, rate, norm }: Outcome, milliseconds: number
     tokensPerSecond: (done * config.train.batch_size * config.model.length) / seconds,
     seconds,
     secondsLeft: Math.max(0, Math.min(bySteps, byTime)),
-  };
-}
-
-function startEvent(
-  { config, data, model, products, threads }: Plan,
-  fromStep: number,
-): Extract<TrainEvent, { type: "start" }> {
-  const memory = estimateMemory(model, config.train.batch_size);
-  return {
-    type: "start",
-    folder: config.out,
-    parameters: memory.parameters,
-    rows: data.train.count,
-    rowLength: data.train.length,
-    heldOutRows: data.heldOut.count,
-    steps: totalSteps(config),
-    fromStep,
-    estimatedBytes: memory.bytes,
-    dtype: products,
-    threads,
-    warnings: data.warnings,
   };
 }
 
