@@ -72,7 +72,7 @@ class Cache {
         return block + kAlignment;
       }
     }
-    char* block = fromSystem(size.bytes);
+    char* block = fromSystem(size.bytes, bytes);
     std::memcpy(block, &size, sizeof(size));
     return block + kAlignment;
   }
@@ -109,7 +109,7 @@ class Cache {
   }
 
  private:
-  char* fromSystem(size_t bytes) {
+  char* fromSystem(size_t bytes, size_t asked) {
     bool large = bytes >= 2 * kHugePage;
     void* block = nullptr;
     int failure = posix_memalign(&block, large ? kHugePage : kAlignment, bytes);
@@ -117,7 +117,7 @@ class Cache {
       clear();
       failure = posix_memalign(&block, kAlignment, bytes);
     }
-    TORCH_CHECK(failure == 0, "not enough memory for a tensor of ", bytes - kAlignment, " bytes");
+    TORCH_CHECK(failure == 0, "cannot allocate ", asked, " bytes for a tensor: there is not enough memory");
     if (large) madvise(block, bytes, MADV_HUGEPAGE);
     std::lock_guard<std::mutex> lock(mutex_);
     total_ += bytes;
