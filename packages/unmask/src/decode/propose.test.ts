@@ -48,6 +48,13 @@ function histogram(tokens: Int32Array): number[] {
   return counts;
 }
 
+describe("modelProposer", () => {
+  it("says so when the network gives no numbers", () => {
+    const broken = fake([[Number.NaN, 0, 0, 0, 0, 0]]);
+    expect(() => propose(canvasOf([0], 3), {}, broken)).toThrow(/logits are not numbers/);
+  });
+});
+
 describe("modelProposer draws", () => {
   it.each([1, 0.5, 2])("from the softmax without the mask, at temperature %s", (temperature) => {
     const { token } = propose(canvasOf(range(0, 40), 500), { temperature });

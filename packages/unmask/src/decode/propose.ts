@@ -37,6 +37,7 @@ import {
   toTypedArray,
   unsqueeze,
 } from "@unmask/torch";
+import { UnmaskError } from "../base/errors.ts";
 import { generator, streams } from "../base/rng.ts";
 import { type Canvas, rowIds } from "./canvas.ts";
 import type { Proposal, Proposer } from "./policies/policy.ts";
@@ -123,6 +124,11 @@ function forward(network: Denoiser, canvas: Canvas, { rows, step, answers, ...op
       return toTypedArray(reduce(logits_NV, Float64Array.from(uniforms), options));
     }),
   ) as Float64Array;
+  if (reduced.some(Number.isNaN)) {
+    throw new UnmaskError(
+      "the network's logits are not numbers; its weights are damaged, train or fetch them again",
+    );
+  }
   flat.forEach((position, i) => {
     answers.set(position, [reduced[4 * i]!, reduced[4 * i + 1]!, reduced[4 * i + 2]!, reduced[4 * i + 3]!]);
   });
