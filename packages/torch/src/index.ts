@@ -28,6 +28,7 @@ export {
 } from "./core/dispatch.ts";
 export { type Dtype, dtypes, type TypedArray } from "./core/dtype.ts";
 export { TorchError } from "./core/errors.ts";
+export { at, type Place, type Range } from "./core/indexing.ts";
 export {
   bfloat16Flags,
   chooseProductDtype,
