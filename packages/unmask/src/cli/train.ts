@@ -148,7 +148,7 @@ export function defaultsFor(file: string): Record<string, unknown> {
     return {
       ...layout,
       tokenizer: { kind: "bpe", size: 1024 },
-      model: { hidden_size: 192, blocks: 4, heads: 6, length: 64 },
+      model: { hidden_size: 128, blocks: 3, heads: 4, length: 64 },
       train: { batch_size: 48 },
     };
   }
