@@ -1,4 +1,5 @@
 import { expect, describe as suite, test } from "vitest";
+import { mulberry32 } from "../../test/oracle/mulberry32.ts";
 import {
   countProblems,
   describeProblems,
@@ -7,16 +8,6 @@ import {
   sampleProblem,
 } from "./arithmetic.ts";
 import { checkAnswer, solve, verifyReasoning } from "./arithmetic-check.ts";
-
-function mulberry32(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 suite.each(problemSizes)("%s problems", (size) => {
   const uniform = mulberry32(21);

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { mulberry32 } from "../../test/oracle/mulberry32.ts";
 import { compile, entries, type Grammar } from "./grammar.ts";
 import { posteriors, sampleGiven } from "./oracle.ts";
 import {
@@ -12,16 +13,6 @@ import {
 import { sampleStory } from "./sample.ts";
 import { storyGrammar } from "./stories.ts";
 import { validate } from "./validate.ts";
-
-function mulberry32(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Two lengths, two wordings, a choice without replacement: everything that the sums must handle. */
 const micro = compile({

@@ -1,18 +1,9 @@
 import { expect, describe as suite, test } from "vitest";
+import { mulberry32 } from "../../test/oracle/mulberry32.ts";
 import { countTexts, logProbability, noisyLogProbability } from "./probability.ts";
 import { prompt, samplePrompted, sampleStory } from "./sample.ts";
 import { describe, storyGrammar, storySizes, vocabulary } from "./stories.ts";
 import { canBegin, checkCompletion, validate } from "./validate.ts";
-
-function mulberry32(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 suite.each(storySizes)("%s stories", (size) => {
   const grammar = storyGrammar(size);

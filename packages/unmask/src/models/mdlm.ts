@@ -115,12 +115,7 @@ export class Mdlm {
    * for the mixture of embeddings softmax(logits) E (guided sampling differentiates through it).
    */
   hidden(ids_BL: Tensor, options: ForwardOptions = {}): Tensor {
-    const condition = this.condition(options.sigma_B);
-    let hidden_BLD = this.embed(ids_BL);
-    for (let i = 0; i < this.config.blocks; i++) {
-      hidden_BLD = this.block(i, hidden_BLD, condition, options.products);
-    }
-    return hidden_BLD;
+    return this.trunk(ids_BL, this.condition(options.sigma_B), options.products);
   }
 
   /**
@@ -128,8 +123,8 @@ export class Mdlm {
    * into the flattened B·L).
    */
   logits(ids_BL: Tensor, positions_N?: Tensor, options: ForwardOptions = {}): Tensor {
-    const hidden_BLD = this.hidden(ids_BL, options);
     const condition = this.condition(options.sigma_B);
+    const hidden_BLD = this.trunk(ids_BL, condition, options.products);
     if (positions_N === undefined) return this.head(hidden_BLD, condition, options.products);
     const [B, L, D] = hidden_BLD.shape as [number, number, number];
     const rows_ND = indexSelect(reshape(hidden_BLD, [B * L, D]), 0, positions_N);
@@ -137,6 +132,12 @@ export class Mdlm {
     const row_N = divideRounding(positions_N, L, { roundingMode: "floor" });
     const condition_NC = indexSelect(reshape(condition, [B, -1]), 0, row_N);
     return this.head(rows_ND, condition_NC, options.products);
+  }
+
+  private trunk(ids_BL: Tensor, condition: Tensor, products: ProductDtype | undefined): Tensor {
+    let hidden_BLD = this.embed(ids_BL);
+    for (let i = 0; i < this.config.blocks; i++) hidden_BLD = this.block(i, hidden_BLD, condition, products);
+    return hidden_BLD;
   }
 
   private embed(ids_BL: Tensor): Tensor {
