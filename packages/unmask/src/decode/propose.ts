@@ -39,7 +39,7 @@ import {
 } from "@unmask/torch";
 import { UnmaskError } from "../base/errors.ts";
 import { generator, streams } from "../base/rng.ts";
-import { type Canvas, rowIds } from "./canvas.ts";
+import { type Canvas, openPositions, rowIds } from "./canvas.ts";
 import type { Proposal, Proposer } from "./policies/policy.ts";
 
 /** What a proposer needs of a network. */
@@ -171,13 +171,10 @@ function drawInverseCdf(probability_NV: Tensor, uniforms_N: Tensor): Tensor {
 }
 
 function collect(canvas: Canvas, answers: ReadonlyMap<number, Answer>): Proposal {
-  const positions: number[] = [];
-  canvas.open.forEach((open, flat) => {
-    if (open === 1) positions.push(flat);
-  });
-  const column = (i: number) => positions.map((flat) => answers.get(flat)![i]!);
+  const positions = openPositions(canvas);
+  const column = (i: number) => Array.from(positions, (flat) => answers.get(flat)![i]!);
   return {
-    positions: Int32Array.from(positions),
+    positions,
     token: Int32Array.from(column(0)),
     probability: Float32Array.from(column(1)),
     entropy: Float32Array.from(column(2)),
