@@ -22,7 +22,7 @@ export function hardware() {
 
 /**
  * The BLAS that this process has loaded, as folder/file (Debian's alternatives all call the file libblas.so.3; the
- * folder tells them apart). Ask after a matrix product. The same rule as loaded_blas() in torch/peer.py.
+ * folder tells them apart). Ask after a matrix product. The same rule as loaded_blas() in peer_loop.py.
  */
 export function loadedBlas() {
   const paths =

@@ -57,3 +57,21 @@ export function oneOf(name, text, choices) {
   if (found === undefined) throw new UsageError(`--${name} is "${text}"; give ${choices.join(" or ")}`);
   return found;
 }
+
+/**
+ * Those whose name contains one of the wanted texts; all, if none is wanted.
+ * @template {{ name: string }} T
+ * @param {string[] | undefined} wanted
+ * @param {T[]} cases
+ */
+export function chosenCases(wanted, cases) {
+  if (wanted === undefined) return cases;
+  const names = cases.map(({ name }) => name);
+  for (const text of wanted) {
+    if (names.some((name) => name.includes(text))) continue;
+    throw new UsageError(
+      `no case's name contains "${text}"${didYouMean(text, names)}; there are: ${names.join(", ")}`,
+    );
+  }
+  return cases.filter(({ name }) => wanted.some((text) => name.includes(text)));
+}

@@ -30,7 +30,7 @@ import { uniforms } from "./inputs.mjs";
 
 const callsInScope = 100;
 
-/** @returns {import("./main.mjs").Case} */
+/** @returns {import("../lib/measure.mjs").Case} */
 export function addCase() {
   const left = uniforms(4, 1);
   const right = uniforms(4, 2);
@@ -57,7 +57,7 @@ export function addCase() {
   };
 }
 
-/** @returns {import("./main.mjs").Case} */
+/** @returns {import("../lib/measure.mjs").Case} */
 export function chainCase() {
   const left = uniforms(64, 3);
   const right = uniforms(64, 4);

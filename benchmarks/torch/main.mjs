@@ -4,34 +4,23 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { buildInfo, chooseProductDtype, chooseThreads, measureProduct, setThreads } from "@unmask/torch";
-import { didYouMean } from "../../packages/unmask/dist/base/nearest.js";
 import { hardware } from "../lib/machine.mjs";
-import { oneOf, positiveInteger, readOptions } from "../lib/options.mjs";
+import { measureCase } from "../lib/measure.mjs";
+import { chosenCases, oneOf, positiveInteger, readOptions } from "../lib/options.mjs";
+import { startPeer } from "../lib/peer.mjs";
+import { save } from "../lib/report.mjs";
 import { UsageError } from "../lib/usage-error.mjs";
 import { addCase, chainCase } from "./calls.mjs";
-import { measureCase } from "./measure.mjs";
-import { Peer, PeerMissing } from "./peer.mjs";
 import { productCase } from "./products.mjs";
-import { recordOf, save, table } from "./report.mjs";
+import { recordOf, table } from "./report.mjs";
+import { targets } from "./targets.mjs";
 import { trainingCase } from "./training.mjs";
 
-/**
- * @typedef {object} Case
- * @property {string} name
- * @property {string} title
- * @property {string} unit
- * @property {number} tolerance largest difference of the values, relative to the largest of them
- * @property {{ kind: "callRatio" | "stepSpeed" | "productSpeed", atMost: boolean }} target
- * @property {(seconds: number, count: number) => number} figure seconds of `count` repetitions in the case's unit
- * @property {Record<string, unknown>} request what the peer is told
- * @property {() => Open} open
- *
- * @typedef {object} Open
- * @property {number[]} value
- * @property {(count: number) => number} run
- * @property {() => void} close
- */
+/** @typedef {import("../lib/measure.mjs").Case} Case */
+
+const script = fileURLToPath(new URL("peer.py", import.meta.url));
 
 const options = /** @type {const} */ ({
   threads: { type: "string" },
@@ -71,13 +60,13 @@ export async function main(args) {
   const products = dtype ?? chooseProductDtype();
   const folder = temporaryFolder();
   const cases = chosenCases(given.only, makeCases(given.quick, products, folder));
-  const peer = await startPeer(given.python, threads);
+  const peer = await startPeer(script, { python: given.python, threads, say });
   try {
     say(`${threads} thread(s), training products in ${products}, ${hardware().cpu}`);
     const results = [];
     for (const one of cases) {
       say(`… ${one.title}`);
-      results.push(await measureCase(one, peer, { pairs, quick: given.quick }));
+      results.push(await measureCase(one, peer, { pairs, quick: given.quick, targets }));
     }
     const engine = { ...buildInfo(), threads, dtype: products };
     const record = recordOf({ results, engine, peer: peer?.facts, quick: given.quick });
@@ -113,36 +102,6 @@ function makeCases(quick, products, folder) {
     productCase("bfloat16", large, folder),
     ...sizes.map((size) => trainingCase(size, products, folder)),
   ];
-}
-
-/**
- * @param {string[] | undefined} wanted
- * @param {Case[]} cases
- */
-function chosenCases(wanted, cases) {
-  if (wanted === undefined) return cases;
-  const names = cases.map(({ name }) => name);
-  for (const text of wanted) {
-    if (names.some((name) => name.includes(text))) continue;
-    throw new UsageError(
-      `no case's name contains "${text}"${didYouMean(text, names)}; there are: ${names.join(", ")}`,
-    );
-  }
-  return cases.filter(({ name }) => wanted.some((text) => name.includes(text)));
-}
-
-/**
- * @param {string} python
- * @param {number} threads
- */
-async function startPeer(python, threads) {
-  try {
-    return await Peer.start(python, threads);
-  } catch (error) {
-    if (!(error instanceof PeerMissing)) throw error;
-    say(`No peer, so no ratios: ${error.message}.`);
-    return undefined;
-  }
 }
 
 /** A folder that goes when the process ends, Ctrl-C included. */

@@ -11,7 +11,7 @@ import { uniforms } from "./inputs.mjs";
  * @param {"float32" | "bfloat16"} dtype
  * @param {number} side
  * @param {string} folder for the matrices that the peer reads
- * @returns {import("./main.mjs").Case}
+ * @returns {import("../lib/measure.mjs").Case}
  */
 export function productCase(dtype, side, folder) {
   const file = join(folder, `product-${side}.f32`);

@@ -54,7 +54,7 @@ const settings = {
  * @param {Size} size
  * @param {ProductDtype} products
  * @param {string} folder for the weights that the peer reads
- * @returns {import("./main.mjs").Case}
+ * @returns {import("../lib/measure.mjs").Case}
  */
 export function trainingCase(size, products, folder) {
   const config = {
@@ -74,6 +74,7 @@ export function trainingCase(size, products, folder) {
     unit: "tokens/s",
     tolerance: 1e-4,
     target: { kind: "stepSpeed", atMost: false },
+    long: true,
     figure: (seconds, count) => (size.batch * size.length * count) / seconds,
     request: {
       case: "training",

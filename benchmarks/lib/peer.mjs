@@ -2,10 +2,12 @@
 // The other side: one Python process that lives as long as the benchmark. Requests and answers are JSON lines.
 
 import { spawn } from "node:child_process";
+import { delimiter } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const script = fileURLToPath(new URL("peer.py", import.meta.url));
+/** peer_loop.py lies here. */
+const library = fileURLToPath(new URL(".", import.meta.url));
 const remedy = "apt-get install python3-torch (or name another interpreter with --python)";
 
 /** @typedef {{ python: string, torch: string, threads: number, blas: string | null }} PeerFacts */
@@ -22,10 +24,15 @@ export class Peer {
   /** @type {Error | undefined} */
   #ended;
 
-  /** @param {string} python */
-  constructor(python) {
+  /**
+   * @param {string} python
+   * @param {string} script
+   */
+  constructor(python, script) {
+    const PYTHONPATH = [library, process.env.PYTHONPATH].filter(Boolean).join(delimiter);
+    const env = { ...process.env, PYTHONPATH };
     // -B: no __pycache__ in the repository.
-    this.#child = spawn(python, ["-B", script], { stdio: ["pipe", "pipe", "pipe"] });
+    this.#child = spawn(python, ["-B", script], { stdio: ["pipe", "pipe", "pipe"], env });
     process.once("exit", () => this.#child.kill());
     this.#child.stdin.on("error", () => {});
     this.#child.stderr.on("data", (chunk) => {
@@ -43,11 +50,11 @@ export class Peer {
 
   /**
    * Starts Python with PyTorch and as many threads as we use. Rejects with PeerMissing if there is none.
-   * @param {string} python
-   * @param {number} threads
+   * @param {string} script
+   * @param {{ python: string, threads: number }} options
    */
-  static async start(python, threads) {
-    const peer = new Peer(python);
+  static async start(script, { python, threads }) {
+    const peer = new Peer(python, script);
     const facts = await peer.ask({ do: "start", threads });
     if (facts.missing !== undefined) throw new PeerMissing(`${python} has no torch; ${remedy}`);
     peer.facts = /** @type {PeerFacts} */ (/** @type {unknown} */ (facts));
@@ -101,5 +108,20 @@ export class Peer {
   #end(error) {
     this.#ended ??= error;
     for (const { reject } of this.#waiting.splice(0)) reject(this.#ended);
+  }
+}
+
+/**
+ * The peer, or undefined and a sentence to `say` if there is no Python with PyTorch.
+ * @param {string} script
+ * @param {{ python: string, threads: number, say: (text: string) => void }} options
+ */
+export async function startPeer(script, { say, ...options }) {
+  try {
+    return await Peer.start(script, options);
+  } catch (error) {
+    if (!(error instanceof PeerMissing)) throw error;
+    say(`No peer, so no ratios: ${error.message}.`);
+    return undefined;
   }
 }

@@ -1,10 +1,30 @@
 // @ts-check
 // One case on both sides: the same work, compared first, then timed in turn.
 
-import { calibrate, difference, measurePairs, median } from "../lib/pairs.mjs";
-import { targets } from "./targets.mjs";
+import { calibrate, difference, measurePairs, median } from "./pairs.mjs";
 
 /**
+ * @typedef {object} Case
+ * @property {string} name
+ * @property {string} title
+ * @property {string} unit
+ * @property {number} tolerance largest difference of the values, relative to the largest of them
+ * @property {{ kind: string, atMost: boolean }} target `kind` names a line of the table of targets
+ * @property {boolean} [long] a repetition takes long: longer measurements, fewer of them
+ * @property {(seconds: number, count: number) => number} figure seconds of `count` repetitions in the case's unit
+ * @property {Record<string, unknown>} request what the peer is told
+ * @property {() => Open} open
+ *
+ * @typedef {object} Open
+ * @property {number[]} value
+ * @property {(count: number) => number} run
+ * @property {() => void} close
+ *
+ * @typedef {object} MeasureOptions
+ * @property {number | undefined} pairs
+ * @property {boolean} quick
+ * @property {Readonly<Record<string, number>>} targets
+ *
  * @typedef {object} Result
  * @property {string} name
  * @property {string} title
@@ -29,25 +49,25 @@ import { targets } from "./targets.mjs";
  */
 
 /**
- * @param {import("./main.mjs").Case} one
+ * @param {Case} one
  * @param {import("./peer.mjs").Peer | undefined} peer
- * @param {{ pairs: number | undefined, quick: boolean }} options
+ * @param {MeasureOptions} settings
  * @returns {Promise<Result>}
  */
-export async function measureCase(one, peer, { pairs, quick }) {
+export async function measureCase(one, peer, { pairs, quick, targets }) {
   const ours = one.open();
   try {
     const theirs = await openPeer(one, peer);
-    const training = one.target.kind === "stepSpeed";
-    const count = await calibrate(ours, burstSeconds(quick, training));
-    const usual = training || count === 1 ? 7 : 15;
+    const long = one.long === true;
+    const count = await calibrate(ours, burstSeconds(quick, long));
+    const usual = long || count === 1 ? 7 : 15;
     const options = { pairs: pairs ?? (quick ? 2 : usual), count };
     const side = theirs.problem === null ? peer : undefined;
     const seconds = await measurePairs(ours, side, options).catch((error) => {
       theirs.problem = messageOf(error);
       return measurePairs(ours, undefined, options);
     });
-    return resultOf(one, { seconds, count, ours: ours.value, theirs, quick });
+    return resultOf(one, { seconds, count, ours: ours.value, theirs, quick, targets });
   } finally {
     ours.close();
   }
@@ -55,16 +75,16 @@ export async function measureCase(one, peer, { pairs, quick }) {
 
 /**
  * @param {boolean} quick
- * @param {boolean} training
+ * @param {boolean} long
  */
-function burstSeconds(quick, training) {
+function burstSeconds(quick, long) {
   if (quick) return 0.02;
-  return training ? 1 : 0.3;
+  return long ? 1 : 0.3;
 }
 
 /**
  * The peer's values and facts; a failure there costs this case its ratio, not the run.
- * @param {import("./main.mjs").Case} one
+ * @param {Case} one
  * @param {import("./peer.mjs").Peer | undefined} peer
  * @returns {Promise<{ value: number[] | null, facts: Record<string, unknown>, problem: string | null }>}
  */
@@ -85,16 +105,17 @@ function messageOf(error) {
 }
 
 /**
- * @param {import("./main.mjs").Case} one
+ * @param {Case} one
  * @param {object} measured
  * @param {{ ours: number[], peer: number[] }} measured.seconds
  * @param {number} measured.count
  * @param {number[]} measured.ours
  * @param {Awaited<ReturnType<typeof openPeer>>} measured.theirs
  * @param {boolean} measured.quick
+ * @param {MeasureOptions["targets"]} measured.targets
  * @returns {Result}
  */
-function resultOf(one, { seconds, count, ours, theirs, quick }) {
+function resultOf(one, { seconds, count, ours, theirs, quick, targets }) {
   const figures = (/** @type {number[]} */ list) => list.map((value) => short(one.figure(value, count)));
   const samples = { ours: figures(seconds.ours), peer: figures(seconds.peer) };
   const apart = theirs.value === null ? null : difference(ours, theirs.value);
@@ -103,7 +124,7 @@ function resultOf(one, { seconds, count, ours, theirs, quick }) {
   const ratios =
     problem === null ? samples.ours.map((value, i) => value / /** @type {number} */ (samples.peer[i])) : [];
   const ratio = ratios.length === 0 ? null : short(median(ratios));
-  const target = targets[one.target.kind];
+  const target = targets[one.target.kind] ?? Number.NaN;
   const reached = ratio !== null && (one.target.atMost ? ratio <= target : ratio >= target);
   return {
     name: one.name,
