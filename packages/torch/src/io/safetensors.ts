@@ -10,7 +10,7 @@ import { resolve } from "node:path";
 import { type Dtype, dtypes } from "../core/dtype.ts";
 import { keep, scope } from "../core/scope.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { clone, empty, fromFile, narrow, ne, reshape, viewDtype } from "../generated/ops.ts";
+import { clone, empty, fromFile, narrow, ne, reshape, slice, sum, viewDtype } from "../generated/ops.ts";
 import { fileError, quote, SafetensorsError } from "./error.ts";
 import { checkHeaderLength, type Entry, type Header, parseHeader, type UnsupportedDtype } from "./header.ts";
 
@@ -30,9 +30,13 @@ export interface Checkpoint {
   info(name: string): TensorInfo;
   /** The tensor on the CPU. It stays valid when the checkpoint is gone, and belongs to the scope like any other. */
   tensor(name: string): Tensor;
+  /** Reads the data once in order, so that tensors are in memory when they are touched in any order. */
+  readAhead(): void;
   /** Lets go of the mapping; tensors that were handed out stay valid. Collected like any object if not called. */
   close(): void;
 }
+
+const pageBytes = 4096;
 
 /** Opens one safetensors file. Throws a SafetensorsError if it is anything but a sound one. */
 export function openSafetensors(path: string): Checkpoint {
@@ -80,6 +84,12 @@ class SafetensorsFile implements Checkpoint {
       const aligned = start % dtypes[target].bytes === 0 ? bytes : clone(bytes);
       return reshape(viewDtype(aligned, target), shape);
     });
+  }
+
+  readAhead(): void {
+    if (this.stats.size === 0) return;
+    // One byte of every page is enough to have it read.
+    scope(() => void sum(slice(this.map(), { dim: 0, step: pageBytes })));
   }
 
   close(): void {

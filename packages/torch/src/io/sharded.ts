@@ -109,6 +109,9 @@ function combine(
     names,
     info: (name) => find(name).info(name),
     tensor: (name) => find(name).tensor(name),
+    readAhead: () => {
+      for (const checkpoint of shards.values()) checkpoint.readAhead();
+    },
     close: () => {
       for (const checkpoint of shards.values()) checkpoint.close();
     },

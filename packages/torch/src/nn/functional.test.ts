@@ -6,7 +6,9 @@ import { convert, setRequiresGrad, tensor, toNested } from "../core/create.ts";
 import type { Dtype } from "../core/dtype.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { sum } from "../generated/ops.ts";
-import { attention, mixedLinear, rotate } from "./functional.ts";
+import { attention } from "./attention.ts";
+import { rotate } from "./functional.ts";
+import { mixedLinear } from "./linear.ts";
 
 /** Numbers without a pattern, in about [−1, 1]. */
 const number = (i: number): number => Math.sin(12.9898 * i + 0.3 * i * i);
@@ -84,7 +86,7 @@ const length = 6;
 const table = (f: (angle: number) => number, shift = 0): Tensor =>
   tensor(
     Array.from({ length }, (_, p) =>
-      Array.from({ length: size }, (_, i) => f(rotaryAngle(p + shift, i % (size / 2), size))),
+      Array.from({ length: size / 2 }, (_, i) => f(rotaryAngle(p + shift, i, size))),
     ),
     undefined,
     { dtype: "float64" },

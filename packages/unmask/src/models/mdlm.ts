@@ -19,12 +19,11 @@ import {
   cat,
   chunk,
   convert,
-  cos,
+  cos as cosine,
   divideRounding,
   embedding,
   gelu,
   indexSelect,
-  keep,
   layerNorm,
   linear,
   matmul,
@@ -35,13 +34,16 @@ import {
   reshape,
   rotate,
   silu,
-  sin,
+  sin as sine,
   softmax,
   type Tensor,
   tensor,
   unbind,
   unsqueeze,
 } from "@unmask/torch";
+import { UnsupportedError } from "../base/errors.ts";
+import type { ForwardOptions, Network } from "./family.ts";
+import { RotaryTables } from "./parts/rotary.ts";
 
 export interface MdlmConfig {
   vocabularySize: number;
@@ -93,21 +95,15 @@ export function mdlmParameterShapes(config: MdlmConfig): Map<string, number[]> {
   ] as [string, number[]][]);
 }
 
-export interface ForwardOptions {
-  /** float32 [B], one sigma a row; left out, sigma is 0 everywhere. */
-  sigma_B?: Tensor | undefined;
-  /** dtype of the matrix products; float32 by default. */
-  products?: ProductDtype | undefined;
-}
-
-export class Mdlm {
+export class Mdlm implements Network {
   readonly config: MdlmConfig;
   readonly parameters: ReadonlyMap<string, Tensor>;
-  private rotary: { length: number; device: string; cos_LE: Tensor; sin_LE: Tensor } | undefined;
+  private readonly rotary: RotaryTables;
 
   constructor(config: MdlmConfig, parameters: ReadonlyMap<string, Tensor>) {
     this.config = config;
     this.parameters = parameters;
+    this.rotary = new RotaryTables(config.hiddenSize / config.heads, rotaryBase);
   }
 
   /**
@@ -134,9 +130,31 @@ export class Mdlm {
     return this.head(rows_ND, condition_NC, options.products);
   }
 
-  private trunk(ids_BL: Tensor, condition: Tensor, products: ProductDtype | undefined): Tensor {
+  hiddenStates(ids_BL: Tensor, options: ForwardOptions = {}): Tensor[] {
+    const condition = this.condition(options.sigma_B);
+    const states: Tensor[] = [];
+    const last = this.trunk(ids_BL, condition, options.products, states);
+    return [...states, this.finalNorm(last, condition)];
+  }
+
+  createCache(): never {
+    throw new UnsupportedError(
+      "MDLM keeps no cache of keys and values: every position sees every other, and the published samplers recompute all",
+    );
+  }
+
+  private trunk(
+    ids_BL: Tensor,
+    condition: Tensor,
+    products: ProductDtype | undefined,
+    states?: Tensor[],
+  ): Tensor {
     let hidden_BLD = this.embed(ids_BL);
-    for (let i = 0; i < this.config.blocks; i++) hidden_BLD = this.block(i, hidden_BLD, condition, products);
+    states?.push(hidden_BLD);
+    for (let i = 0; i < this.config.blocks; i++) {
+      hidden_BLD = this.block(i, hidden_BLD, condition, products);
+      states?.push(hidden_BLD);
+    }
     return hidden_BLD;
   }
 
@@ -192,45 +210,26 @@ export class Mdlm {
     const [B, L, width] = qkv.shape as [number, number, number];
     const H = this.config.heads;
     const E = width / 3 / H;
-    const { cos_LE, sin_LE } = this.rotaryTables(L, qkv);
+    const { cos, sin } = this.rotary.range(0, L, qkv);
     const qkv_3BHLE = permute(reshape(qkv, [B, L, 3, H, E]), [2, 0, 3, 1, 4]);
     const [q, k, v] = unbind(qkv_3BHLE) as [Tensor, Tensor, Tensor];
-    const mixed_BHLE = attention(rotate(q, cos_LE, sin_LE), rotate(k, cos_LE, sin_LE), v);
+    const mixed_BHLE = attention(rotate(q, cos, sin), rotate(k, cos, sin), v);
     return reshape(permute(mixed_BHLE, [0, 2, 1, 3]), [B, L, H * E]);
   }
 
   private head(rows: Tensor, condition: Tensor, products: ProductDtype = "float32"): Tensor {
-    const modulation = linear(condition, this.get("output_layer.adaLN_modulation.weight"), {
-      bias: this.get("output_layer.adaLN_modulation.bias"),
-    });
-    const [shift, scale] = chunk(modulation, 2, { dim: -1 }) as [Tensor, Tensor];
-    const normal = modulatedNorm(rows, this.get("output_layer.norm_final.weight"), shift, scale);
+    const normal = this.finalNorm(rows, condition);
     const bias = this.get("output_layer.linear.bias");
     const logits = mixedLinear(normal, this.get("output_layer.linear.weight"), bias, products);
     return logits.dtype === "bfloat16" ? convert(logits, "float32", undefined) : logits;
   }
 
-  /** cos and sin of position · base^(−2k/E), both halves alike, in the dtype of `like`. */
-  private rotaryTables(length: number, like: Tensor): { cos_LE: Tensor; sin_LE: Tensor } {
-    const E = this.config.hiddenSize / this.config.heads;
-    const { rotary } = this;
-    if (rotary?.length === length && rotary.device === `${like.device} ${like.dtype}`) return rotary;
-    const table = (f: (angle: number) => number) => {
-      const values = Float32Array.from({ length: length * E }, (_, i) => {
-        const k = (i % E) % (E / 2);
-        return f(Math.floor(i / E) * rotaryBase ** ((-2 * k) / E));
-      });
-      return keep(tensor(values, [length, E], { dtype: like.dtype, device: like.device }));
-    };
-    rotary?.cos_LE.dispose();
-    rotary?.sin_LE.dispose();
-    this.rotary = {
-      length,
-      device: `${like.device} ${like.dtype}`,
-      cos_LE: table(Math.cos),
-      sin_LE: table(Math.sin),
-    };
-    return this.rotary;
+  private finalNorm(rows: Tensor, condition: Tensor): Tensor {
+    const modulation = linear(condition, this.get("output_layer.adaLN_modulation.weight"), {
+      bias: this.get("output_layer.adaLN_modulation.bias"),
+    });
+    const [shift, scale] = chunk(modulation, 2, { dim: -1 }) as [Tensor, Tensor];
+    return modulatedNorm(rows, this.get("output_layer.norm_final.weight"), shift, scale);
   }
 }
 
@@ -270,5 +269,5 @@ export function sinusoid(sigma_B: Tensor | undefined): Tensor {
     reshape(sigma_B, [-1, 1, 1]),
     tensor(frequencies, undefined, { device: sigma_B.device }),
   );
-  return cat([cos(angles), sin(angles)], { dim: -1 });
+  return cat([cosine(angles), sine(angles)], { dim: -1 });
 }

@@ -1,0 +1,108 @@
+// What a model family is: facts read from a checkpoint's files, names and shapes of its weights, and a network.
+//
+// A family is one file and one line in the table (families.ts). Nothing outside it may know a family's name: decoders
+// ask the facts, and networks answer one call.
+//
+// Letters: B rows, L positions fed, K keys seen, V vocabulary, N picked positions.
+
+import type { ProductDtype, Tensor } from "@unmask/torch";
+import type { KeyValueCache } from "./parts/cache.ts";
+import type { Visibility } from "./parts/visibility.ts";
+
+/** What decoding must know of a model. Ids lie inside the vocabulary. */
+export interface Facts {
+  /** Name of the family's line in the table. */
+  readonly family: string;
+  /** Columns of the logits. */
+  readonly vocabularySize: number;
+  /** The token that absorbing noise puts at a position; absent where the family has none, or the tokenizer says. */
+  readonly maskId?: number | undefined;
+  /** Tokens that end a text, the most usual first. */
+  readonly endIds: readonly number[];
+  readonly padId?: number | undefined;
+  readonly beginId?: number | undefined;
+  /** Row p of the logits predicts position p + shift: 1 for Dream. Position 0 is then predicted from row 0. */
+  readonly shift: 0 | 1;
+  /** Positions of a block, where the network sees block by block. */
+  readonly blockLength?: number | undefined;
+  /** Longest sequence it was made for. */
+  readonly contextLength: number;
+  /** Causal networks score text; they fill in none. */
+  readonly denoises: boolean;
+}
+
+/** How a forward uses a cache of keys and values. */
+export interface CacheUse {
+  readonly cache: KeyValueCache;
+  /**
+   * Column of the first fed position. At the cache's end (the default) the fed positions are appended; before it they
+   * replace what the cache holds there, and the rest of the cache is seen as it is.
+   */
+  readonly at?: number | undefined;
+  /** How many of the appended positions stay in the cache: all by default, 0 to look only. */
+  readonly keep?: number | undefined;
+}
+
+export interface ForwardOptions {
+  /** dtype of matrix products: float32 by default. A bfloat16 checkpoint with bfloat16 products stays bfloat16. */
+  readonly products?: ProductDtype | undefined;
+  /** int64 [L] or [B, L]: places for rotary or learned positions; from 0, or from the cache column, by default. */
+  readonly positions?: Tensor | undefined;
+  /** Who sees whom; the family's own by default. */
+  readonly visibility?: Visibility | undefined;
+  /** bool [B, K], true for real tokens: padding is seen by nobody. Covers cached positions too. */
+  readonly padding?: Tensor | undefined;
+  readonly cache?: CacheUse | undefined;
+  /** float32 [B], the noise level of each row, for networks that are told; 0 by default. */
+  readonly sigma_B?: Tensor | undefined;
+}
+
+export interface CacheOptions {
+  readonly rows: number;
+  /** Positions to make room for at first; it grows. */
+  readonly capacity: number;
+  /** As in the forwards that will use it. */
+  readonly products?: ProductDtype | undefined;
+}
+
+export interface Network {
+  /** Trained tensors by name without prefix; an int8 weight has its scale beside it under `<name>_scale`. */
+  readonly parameters: ReadonlyMap<string, Tensor>;
+  /**
+   * Raw float logits, all columns: [B, L, V] for ids int64 [B, L], or [N, V] for `rows_N` alone (int64 indices into
+   * the flattened B · L). float32, or float64 for float64 weights.
+   */
+  logits(ids_BL: Tensor, rows_N?: Tensor, options?: ForwardOptions): Tensor;
+  /** [embedding, after each layer …, after the final norm], each [B, L, D]. */
+  hiddenStates(ids_BL: Tensor, options?: ForwardOptions): Tensor[];
+  /** An empty cache; throws an UnsupportedError where the family has none. */
+  createCache(options: CacheOptions): KeyValueCache;
+}
+
+/** One line of the table. `Config` is the family's own reading of config.json. */
+export interface Family<Config = unknown> {
+  readonly name: string;
+  /** Values of config.json's model_type that mean this family. */
+  readonly modelTypes: readonly string[];
+  /** For a config.json without model_type. */
+  recognises?(raw: Readonly<Record<string, unknown>>): boolean;
+  /** Reads and checks config.json; `raw` says where it came from for messages. Throws a CheckpointError. */
+  readConfig(raw: RawConfig): Config;
+  /** `generation` is generation_config.json, or empty. */
+  facts(config: Config, generation: RawConfig): Facts;
+  /** Names, without prefix, and shapes of every trained parameter, in the checkpoint's order. */
+  shapes(config: Config): Map<string, number[]>;
+  /** Prefixes that files put before the names, the usual one first; "" for none. */
+  readonly prefixes: readonly string[];
+  /** Tensors in files that are no parameters (buffers): kept for saving, not used. */
+  isBuffer?(name: string): boolean;
+  create(config: Config, parameters: ReadonlyMap<string, Tensor>): Network;
+  /** Sizes for estimates; absent where the family keeps no cache. */
+  cacheShape?(config: Config): { layers: number; keyHeads: number; headSize: number };
+}
+
+/** A JSON object of a checkpoint and its path. */
+export interface RawConfig {
+  readonly path: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,108 @@
+// LLaDA (Nie et al. 2025): LLaDA-8B, and d3LLM's and dParallel's students of it. Full attention, no shift.
+// Reference for parity: hao-ai-lab/d3LLM e5bfcac, ZHZisZZ/dllm ca17675, modeling_llada.py.
+//
+// The MLP's down projection and the head of the model share the leaf name "ff_out". The published config.json has
+// switches for other networks (alibi, multi-query, layer norms …); what they would change is refused, not ignored.
+
+import type { Tensor } from "@unmask/torch";
+import type { Facts, Family, Network, RawConfig } from "./family.ts";
+import {
+  expectField,
+  expectMultiple,
+  flag,
+  positiveInteger,
+  positiveNumber,
+  tokenId,
+  tokenIds,
+} from "./parts/fields.ts";
+import { type Architecture, type Names, Transformer, transformerShapes } from "./parts/transformer.ts";
+
+export interface LladaConfig extends Architecture {
+  readonly facts: Facts;
+}
+
+const names: Names = {
+  embedding: "model.transformer.wte",
+  finalNorm: "model.transformer.ln_f",
+  head: "model.transformer.ff_out",
+  layer: (i) => `model.transformer.blocks.${i}`,
+  attentionNorm: "attn_norm",
+  query: "q_proj",
+  key: "k_proj",
+  value: "v_proj",
+  output: "attn_out",
+  queryNorm: "q_norm",
+  keyNorm: "k_norm",
+  innerNorm: "ff_norm",
+  gate: "ff_proj",
+  up: "up_proj",
+  down: "ff_out",
+};
+
+/** Switches of config.json and the values that this file computes. */
+const served: Readonly<Record<string, readonly unknown[]>> = {
+  block_type: ["llama"],
+  layer_norm_type: ["rms"],
+  activation_type: ["silu"],
+  rope: [true],
+  alibi: [false],
+  attention_layer_norm: [false],
+  bias_for_layer_norm: [false],
+  include_bias: [false],
+  block_group_size: [1],
+  scale_logits: [false],
+  input_emb_norm: [false],
+};
+
+function readConfig(raw: RawConfig): LladaConfig {
+  for (const [field, values] of Object.entries(served)) expectField(raw, field, values);
+  const hiddenSize = positiveInteger(raw, "d_model");
+  const heads = positiveInteger(raw, "n_heads");
+  const multiQuery = flag(raw, "multi_query_attention", false);
+  const keyHeads = multiQuery ? 1 : positiveInteger(raw, "n_kv_heads", heads);
+  expectMultiple(raw, ["d_model", hiddenSize], ["twice n_heads", 2 * heads]);
+  expectMultiple(raw, ["n_heads", heads], ["n_kv_heads", keyHeads]);
+  const ratio = positiveNumber(raw, "mlp_ratio", 4);
+  // The published tables may be padded: embedding_size rows, of which vocab_size have a meaning.
+  const vocabularySize = positiveInteger(raw, "embedding_size", positiveInteger(raw, "vocab_size"));
+  const contextLength = positiveInteger(raw, "max_sequence_length", 4096);
+  return {
+    vocabularySize,
+    hiddenSize,
+    layers: positiveInteger(raw, "n_layers"),
+    heads,
+    keyHeads,
+    headSize: hiddenSize / heads,
+    innerSize: positiveInteger(raw, "mlp_hidden_size", Math.trunc(ratio * hiddenSize)),
+    normEpsilon: positiveNumber(raw, "rms_norm_eps", 1e-5),
+    rotaryBase: positiveNumber(raw, "rope_theta", 10_000),
+    rotaryPrecision: flag(raw, "rope_full_precision", true) ? "float32" : "stream",
+    headNorms: false,
+    projectionBias: flag(raw, "include_qkv_bias", false),
+    tied: flag(raw, "weight_tying", false),
+    contextLength,
+    visibility: { kind: "full" },
+    names,
+    facts: {
+      family: "llada",
+      vocabularySize,
+      maskId: tokenId(raw, "mask_token_id", vocabularySize),
+      endIds: tokenIds(raw, "eos_token_id", vocabularySize),
+      padId: tokenId(raw, "pad_token_id", vocabularySize),
+      shift: 0,
+      contextLength,
+      denoises: true,
+    },
+  };
+}
+
+export const llada: Family<LladaConfig> = {
+  name: "llada",
+  modelTypes: ["llada"],
+  prefixes: [""],
+  readConfig,
+  facts: ({ facts }) => facts,
+  shapes: transformerShapes,
+  cacheShape: ({ layers, keyHeads, headSize }) => ({ layers, keyHeads, headSize }),
+  create: (config, parameters: ReadonlyMap<string, Tensor>): Network => new Transformer(config, parameters),
+};

@@ -1,0 +1,40 @@
+// One forward's dealings with a cache, checked once; the same calls where there is none.
+
+import type { Tensor } from "@unmask/torch";
+import type { CacheUse } from "../family.ts";
+
+interface KeysValues {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+export interface PlannedCache {
+  /** Column of the first fed position. */
+  readonly at: number;
+  /** Keys that the queries see, of every layer. */
+  readonly keys: number;
+  /** Hands over a layer's fed keys and values [B, G, L, E] and gives all that are seen [B, G, keys, E]. */
+  write(layer: number, fed: KeysValues): KeysValues;
+  /** Ends the forward: what is to stay in the cache counts from now on. */
+  finish(): void;
+}
+
+/** Plans a forward that feeds [rows, fed] positions. Throws a RangeError if the cache does not fit it. */
+export function planCache(use: CacheUse | undefined, [rows, fed]: readonly [number, number]): PlannedCache {
+  if (use === undefined) return { at: 0, keys: fed, write: (_, own) => own, finish: () => {} };
+  const { cache, at = cache.length, keep = fed } = use;
+  if (cache.shape.rows !== rows) {
+    throw new RangeError(`the cache is for ${cache.shape.rows} rows, the forward has ${rows}`);
+  }
+  if (at < 0 || at > cache.length || keep < 0 || keep > fed) {
+    throw new RangeError(
+      `cannot feed ${fed} positions at column ${at} and keep ${keep}: the cache holds ${cache.length}`,
+    );
+  }
+  return {
+    at,
+    keys: Math.max(cache.length, at + fed),
+    write: (layer, own) => cache.write(layer, at, own),
+    finish: () => cache.advance(at, fed, keep),
+  };
+}

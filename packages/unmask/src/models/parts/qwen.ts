@@ -1,0 +1,54 @@
+// Fields of config.json and names of weights that Dream and SDAR have from Qwen.
+
+import type { RawConfig } from "../family.ts";
+import { expectField, expectMultiple, flag, positiveInteger, positiveNumber } from "./fields.ts";
+import type { Architecture, Names } from "./transformer.ts";
+
+const names: Names = {
+  embedding: "model.embed_tokens",
+  finalNorm: "model.norm",
+  head: "lm_head",
+  layer: (i) => `model.layers.${i}`,
+  attentionNorm: "input_layernorm",
+  query: "self_attn.q_proj",
+  key: "self_attn.k_proj",
+  value: "self_attn.v_proj",
+  output: "self_attn.o_proj",
+  queryNorm: "self_attn.q_norm",
+  keyNorm: "self_attn.k_norm",
+  innerNorm: "post_attention_layernorm",
+  gate: "mlp.gate_proj",
+  up: "mlp.up_proj",
+  down: "mlp.down_proj",
+};
+
+/** The sizes; refuses what would change the computation and is not computed here. */
+export function qwenSizes(raw: RawConfig) {
+  expectField(raw, "hidden_act", ["silu"]);
+  expectField(raw, "use_sliding_window", [false]);
+  expectField(raw, "rope_scaling", []);
+  const hiddenSize = positiveInteger(raw, "hidden_size");
+  const heads = positiveInteger(raw, "num_attention_heads");
+  const keyHeads = positiveInteger(raw, "num_key_value_heads", heads);
+  if (raw.values.head_dim == null) {
+    expectMultiple(raw, ["hidden_size", hiddenSize], ["num_attention_heads", heads]);
+  }
+  const headSize = positiveInteger(raw, "head_dim", hiddenSize / heads);
+  expectMultiple(raw, ["the head size", headSize], ["two", 2]);
+  expectMultiple(raw, ["num_attention_heads", heads], ["num_key_value_heads", keyHeads]);
+  return {
+    vocabularySize: positiveInteger(raw, "vocab_size"),
+    hiddenSize,
+    layers: positiveInteger(raw, "num_hidden_layers"),
+    heads,
+    keyHeads,
+    headSize,
+    innerSize: positiveInteger(raw, "intermediate_size"),
+    normEpsilon: positiveNumber(raw, "rms_norm_eps", 1e-6),
+    rotaryBase: positiveNumber(raw, "rope_theta", 10_000),
+    rotaryPrecision: "stream",
+    tied: flag(raw, "tie_word_embeddings", false),
+    contextLength: positiveInteger(raw, "max_position_embeddings", 32_768),
+    names,
+  } satisfies Partial<Architecture>;
+}

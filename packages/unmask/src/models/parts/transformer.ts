@@ -1,0 +1,245 @@
+// The transformer that LLaDA, Dream and SDAR share (Llama's): a family describes it, this file computes it.
+//
+//   x = E[ids]
+//   a = RMSNorm(x);  x += W_o attention(rotary(norm_q(W_q a)), rotary(norm_k(W_k a)), W_v a)
+//   m = RMSNorm(x);  x += W_down (silu(W_gate m) · W_up m)
+//   logits = W_head RMSNorm(x)
+//
+// Norms and softmax run in float32 whatever the products run in.
+// Letters: B rows, L fed positions, D hidden, H heads, G key heads, E head size, V vocabulary, N picked rows.
+
+import {
+  add,
+  attention,
+  convert,
+  type Dtype,
+  indexSelect,
+  item,
+  max,
+  mul,
+  type ProductDtype,
+  permute,
+  reshape,
+  rmsNorm,
+  rotate,
+  silu,
+  type Tensor,
+} from "@unmask/torch";
+import type { CacheOptions, ForwardOptions, Network } from "../family.ts";
+import { KeyValueCache } from "./cache.ts";
+import { type PlannedCache, planCache } from "./cache-use.ts";
+import { RotaryTables } from "./rotary.ts";
+import { attentionBias, type Visibility } from "./visibility.ts";
+import { Weights } from "./weights.ts";
+
+/** Sizes and variants, as config.json gives them. */
+export interface Architecture {
+  readonly vocabularySize: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly keyHeads: number;
+  readonly headSize: number;
+  readonly innerSize: number;
+  readonly normEpsilon: number;
+  readonly rotaryBase: number;
+  /** Rotary tables, and the rotation, in float32 or in what flows between the layers. */
+  readonly rotaryPrecision: "float32" | "stream";
+  /** RMSNorm of every head's queries and keys before the rotation. */
+  readonly headNorms: boolean;
+  readonly projectionBias: boolean;
+  /** The head is the embedding. */
+  readonly tied: boolean;
+  readonly contextLength: number;
+  readonly visibility: Visibility;
+  readonly names: Names;
+}
+
+/** Full names of the layers in the checkpoint, without ".weight" and ".bias". */
+export interface Names {
+  readonly embedding: string;
+  readonly finalNorm: string;
+  readonly head: string;
+  /** Before a layer's own names, for layer i. */
+  readonly layer: (i: number) => string;
+  readonly attentionNorm: string;
+  readonly query: string;
+  readonly key: string;
+  readonly value: string;
+  readonly output: string;
+  readonly queryNorm: string;
+  readonly keyNorm: string;
+  readonly innerNorm: string;
+  readonly gate: string;
+  readonly up: string;
+  readonly down: string;
+}
+
+/** Names and shapes of every parameter, in the order of the layers. */
+export function transformerShapes(architecture: Architecture): Map<string, number[]> {
+  const { vocabularySize: V, hiddenSize: D, innerSize: F, headSize: E, names } = architecture;
+  const [Q, K] = [architecture.heads * E, architecture.keyHeads * E];
+  const shapes: [string, number[]][] = [[`${names.embedding}.weight`, [V, D]]];
+  const bias = (name: string, size: number): [string, number[]][] =>
+    architecture.projectionBias ? [[`${name}.bias`, [size]]] : [];
+  for (let i = 0; i < architecture.layers; i++) {
+    const at = (name: string) => `${names.layer(i)}.${name}`;
+    shapes.push([`${at(names.attentionNorm)}.weight`, [D]]);
+    shapes.push([`${at(names.query)}.weight`, [Q, D]], ...bias(at(names.query), Q));
+    shapes.push([`${at(names.key)}.weight`, [K, D]], ...bias(at(names.key), K));
+    shapes.push([`${at(names.value)}.weight`, [K, D]], ...bias(at(names.value), K));
+    shapes.push([`${at(names.output)}.weight`, [D, Q]]);
+    if (architecture.headNorms) {
+      shapes.push([`${at(names.queryNorm)}.weight`, [E]], [`${at(names.keyNorm)}.weight`, [E]]);
+    }
+    shapes.push([`${at(names.innerNorm)}.weight`, [D]]);
+    shapes.push([`${at(names.gate)}.weight`, [F, D]], [`${at(names.up)}.weight`, [F, D]]);
+    shapes.push([`${at(names.down)}.weight`, [D, F]]);
+  }
+  shapes.push([`${names.finalNorm}.weight`, [D]]);
+  if (!architecture.tied) shapes.push([`${names.head}.weight`, [V, D]]);
+  return new Map(shapes);
+}
+
+/** What is the same for all layers of one forward. */
+interface Pass {
+  readonly products: ProductDtype;
+  readonly bias: Tensor | undefined;
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+  readonly use: PlannedCache;
+}
+
+export class Transformer implements Network {
+  readonly architecture: Architecture;
+  readonly weights: Weights;
+  private readonly rotary: RotaryTables;
+
+  constructor(architecture: Architecture, parameters: ReadonlyMap<string, Tensor>) {
+    this.architecture = architecture;
+    this.weights = new Weights(parameters);
+    this.rotary = new RotaryTables(architecture.headSize, architecture.rotaryBase);
+  }
+
+  get parameters(): ReadonlyMap<string, Tensor> {
+    return this.weights.parameters;
+  }
+
+  logits(ids_BL: Tensor, rows_N?: Tensor, options: ForwardOptions = {}): Tensor {
+    const hidden_BLD = this.trunk(ids_BL, options);
+    const D = this.architecture.hiddenSize;
+    const wanted = rows_N === undefined ? hidden_BLD : indexSelect(reshape(hidden_BLD, [-1, D]), 0, rows_N);
+    const { names, tied } = this.architecture;
+    const head = tied ? names.embedding : names.head;
+    const logits = this.weights.linear(
+      this.norm(wanted, names.finalNorm),
+      head,
+      options.products ?? "float32",
+    );
+    return logits.dtype === "bfloat16" ? convert(logits, "float32", undefined) : logits;
+  }
+
+  hiddenStates(ids_BL: Tensor, options: ForwardOptions = {}): Tensor[] {
+    const states: Tensor[] = [];
+    const last = this.trunk(ids_BL, options, states);
+    return [...states, this.norm(last, this.architecture.names.finalNorm)];
+  }
+
+  createCache({ rows, capacity, products = "float32" }: CacheOptions): KeyValueCache {
+    const { layers, keyHeads, headSize, names } = this.architecture;
+    const { device } = this.weights.get(`${names.embedding}.weight`);
+    const dtype = this.cacheDtype(products);
+    return new KeyValueCache({ layers, rows, keyHeads, headSize, capacity, dtype, device });
+  }
+
+  /** Keys and values have the products' dtype (float64 stays). */
+  private cacheDtype(products: ProductDtype): Dtype {
+    const { dtype } = this.weights.get(`${this.architecture.names.embedding}.weight`);
+    return dtype === "float64" ? "float64" : products;
+  }
+
+  private trunk(ids_BL: Tensor, options: ForwardOptions, states?: Tensor[]): Tensor {
+    const products = options.products ?? "float32";
+    const { names, layers } = this.architecture;
+    const table = `${names.embedding}.weight`;
+    let x_BLD = this.weights.embed(ids_BL, table, this.weights.streamDtype(table, products));
+    const pass = this.plan(x_BLD, options, products);
+    states?.push(x_BLD);
+    for (let i = 0; i < layers; i++) {
+      x_BLD = this.layer(i, x_BLD, pass);
+      states?.push(x_BLD);
+    }
+    pass.use.finish();
+    return x_BLD;
+  }
+
+  /** Places, visibility and cache of a forward, checked. */
+  private plan(x_BLD: Tensor, options: ForwardOptions, products: ProductDtype): Pass {
+    const [B, L] = x_BLD.shape as [number, number, number];
+    const use = planCache(options.cache, [B, L]);
+    const { at, keys } = use;
+    checkShape("padding", options.padding, [B, keys]);
+    const columns = { at, queries: L, keys, device: x_BLD.device };
+    const visibility = options.visibility ?? this.architecture.visibility;
+    const bias = attentionBias(visibility, columns, options.padding);
+    const like =
+      this.architecture.rotaryPrecision === "float32" && x_BLD.dtype === "bfloat16"
+        ? convert(x_BLD, "float32", undefined)
+        : x_BLD;
+    const { positions } = options;
+    const places =
+      positions === undefined
+        ? this.rotary.range(at, L, like)
+        : this.rotary.at(positions, item(max(positions)) + 1, like);
+    return { products, bias, use, ...places };
+  }
+
+  private layer(i: number, x_BLD: Tensor, pass: Pass): Tensor {
+    const { names } = this.architecture;
+    const prefix = names.layer(i);
+    const normal = this.norm(x_BLD, `${prefix}.${names.attentionNorm}`);
+    const mixed = this.attend(i, normal, pass);
+    const middle = add(x_BLD, this.weights.linear(mixed, `${prefix}.${names.output}`, pass.products));
+    const inner = this.norm(middle, `${prefix}.${names.innerNorm}`);
+    const gate = this.weights.linear(inner, `${prefix}.${names.gate}`, pass.products);
+    const up = this.weights.linear(inner, `${prefix}.${names.up}`, pass.products);
+    return add(middle, this.weights.linear(mul(silu(gate), up), `${prefix}.${names.down}`, pass.products));
+  }
+
+  private attend(i: number, normal_BLD: Tensor, pass: Pass): Tensor {
+    const { names, heads, keyHeads, headNorms } = this.architecture;
+    const prefix = names.layer(i);
+    const project = (name: string, count: number) => {
+      const flat = this.weights.linear(normal_BLD, `${prefix}.${name}`, pass.products);
+      return reshape(flat, [...flat.shape.slice(0, 2), count, -1]);
+    };
+    const turned = (name: string, count: number, norm: string) => {
+      const projected = project(name, count);
+      const ready = headNorms ? this.norm(projected, `${prefix}.${norm}`) : projected;
+      return rotateAs(permute(ready, [0, 2, 1, 3]), pass);
+    };
+    const query_BHLE = turned(names.query, heads, names.queryNorm);
+    const fed = {
+      keys: turned(names.key, keyHeads, names.keyNorm),
+      values: permute(project(names.value, keyHeads), [0, 2, 1, 3]),
+    };
+    const { keys, values } = pass.use.write(i, fed);
+    const mixed_BHLE = attention(query_BHLE, keys, values, { bias: pass.bias });
+    const [B, H, L, E] = mixed_BHLE.shape as [number, number, number, number];
+    return reshape(permute(mixed_BHLE, [0, 2, 1, 3]), [B, L, H * E]);
+  }
+
+  private norm(x: Tensor, name: string): Tensor {
+    return rmsNorm(x, this.weights.get(`${name}.weight`), this.architecture.normEpsilon);
+  }
+}
+
+/** Rotates in the tables' dtype, which may be wider than x's, and casts back. */
+function rotateAs(x: Tensor, { cos, sin }: Pick<Pass, "cos" | "sin">): Tensor {
+  return convert(rotate(convert(x, cos.dtype, undefined), cos, sin), x.dtype, undefined);
+}
+
+function checkShape(what: string, value: Tensor | undefined, shape: readonly number[]): void {
+  if (value === undefined || value.shape.join() === shape.join()) return;
+  throw new RangeError(`${what} must be [${shape.join(", ")}], got ${value.describe()}`);
+}
