@@ -9,7 +9,8 @@ import type {
   GenerateOptions,
   GenerateTotals,
 } from "../generate/events.ts";
-import type { LoadedModel } from "../generate/load.ts";
+import type { Model } from "../generate/load.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { CanvasView } from "./canvas-view.ts";
 import { interruptedExitCode, onInterrupt } from "./interrupt.ts";
 import { duration } from "./numbers.ts";
@@ -36,12 +37,12 @@ export async function generateVerb(flags: GenerateFlags): Promise<number> {
       "nothing to write with; give --model DIR, the folder of a run, as in --model runs/train",
     );
   }
-  const [{ loadModel }, { generate }, { checkDevice }] = await Promise.all([
+  const [{ load, tokenizerOf }, { generate }, { checkDevice }] = await Promise.all([
     import("../generate/load.ts"),
     import("../generate/generate.ts"),
     import("./device.ts"),
   ]);
-  const model = await loadModel(flags.model, checkDevice(flags.device));
+  const model = await load(flags.model, { device: checkDevice(flags.device) });
   const interrupt = onInterrupt(() => undefined);
   const options: GenerateOptions = {
     steps: flags.steps,
@@ -53,7 +54,7 @@ export async function generateVerb(flags: GenerateFlags): Promise<number> {
     batchSize: flags.batchSize ?? (showsCanvas(flags) ? 1 : undefined),
     signal: interrupt.signal,
   };
-  const viewer = flags.json ? jsonViewer(model, flags) : textViewer(model, flags);
+  const viewer = flags.json ? jsonViewer(model, flags) : textViewer(tokenizerOf(model), flags);
   try {
     for await (const event of generate(model, options)) {
       await nextTurn(); // forwards block the event loop: signals and the terminal's size get their turn here
@@ -78,7 +79,7 @@ interface Viewer {
 }
 
 /** One object at the end, the only thing on stdout; nothing if interrupted. */
-function jsonViewer(model: LoadedModel, flags: GenerateFlags): Viewer {
+function jsonViewer(model: Model, flags: GenerateFlags): Viewer {
   const sequences: GeneratedSequence[] = [];
   return {
     onEvent(event) {
@@ -99,18 +100,18 @@ export interface Generated {
 }
 
 export function jsonResult(
-  model: Pick<LoadedModel, "folder" | "config">,
+  model: Pick<Model, "folder" | "facts">,
   flags: GenerateFlags,
   { sequences, totals }: Generated,
 ) {
-  const { steps, seed, count, length = model.config.length, prompt = "", temperature = 1 } = flags;
+  const { steps, seed, count, length = model.facts.contextLength, prompt = "", temperature = 1 } = flags;
   const batch = flags.batchSize === undefined ? {} : { batch_size: flags.batchSize };
   const options = { steps, seed, count, length, prompt, temperature, ...batch };
   return { model: model.folder, decoder: "ancestral", options, sequences, totals };
 }
 
-function textViewer(model: LoadedModel, flags: GenerateFlags): Viewer {
-  const view = showsCanvas(flags) ? new CanvasView(process.stdout, model.tokenizer) : undefined;
+function textViewer(tokenizer: Tokenizer, flags: GenerateFlags): Viewer {
+  const view = showsCanvas(flags) ? new CanvasView(process.stdout, tokenizer) : undefined;
   const style = styles(hasColours(process.stdout));
   let finished = 0;
   return {
@@ -118,7 +119,7 @@ function textViewer(model: LoadedModel, flags: GenerateFlags): Viewer {
       if (event.type === "canvas-frame") view?.draw(event);
       else if (event.type === "sequence") {
         finished++;
-        const text = wholeText(model, event.sequence);
+        const text = wholeText(tokenizer, event.sequence);
         const title = `── ${event.index + 1}/${flags.count} · ${event.sequence.nfe} forwards ──`;
         if (view !== undefined) view.write(style.dim(title), text);
         else process.stdout.write(`${finished > 1 ? "\n" : ""}${text}\n`);
@@ -130,7 +131,7 @@ function textViewer(model: LoadedModel, flags: GenerateFlags): Viewer {
 }
 
 /** Prompt and completion, joined as the tokenizer joins tokens. */
-function wholeText({ tokenizer }: LoadedModel, { prompt_ids, text }: GeneratedSequence): string {
+function wholeText(tokenizer: Tokenizer, { prompt_ids, text }: GeneratedSequence): string {
   const prompt = tokenizer.decode(prompt_ids, { skipSpecials: true });
   return prompt === "" ? text : prompt + (tokenizer.kind === "words" ? " " : "") + text;
 }

@@ -6,7 +6,7 @@ import { maskColumn } from "../diffusion/objective.ts";
 import { logLinear } from "../diffusion/schedule.ts";
 import type { GeneratedSequence } from "../generate/events.ts";
 import { generate } from "../generate/generate.ts";
-import type { LoadedModel } from "../generate/load.ts";
+import { type Model, maskIdOf } from "../generate/load.ts";
 import { logProbability, noisyLogProbability } from "../language/probability.ts";
 import { type StorySize, storyGrammar } from "../language/stories.ts";
 import { validate } from "../language/validate.ts";
@@ -40,7 +40,7 @@ export interface QualityOptions {
 }
 
 /** One row per number of steps, as each is finished. */
-export async function* quality(model: LoadedModel, options: QualityOptions): AsyncGenerator<QualityRow> {
+export async function* quality(model: Model, options: QualityOptions): AsyncGenerator<QualityRow> {
   for (const steps of options.stepCounts) {
     const sequences: GeneratedSequence[] = [];
     let row: QualityRow | undefined;
@@ -73,20 +73,20 @@ function byLanguage(size: StorySize, sequences: readonly GeneratedSequence[]): P
   };
 }
 
-function bySelf(model: LoadedModel, sequences: readonly GeneratedSequence[]): Partial<QualityRow> {
-  const { length } = model.config;
+function bySelf(model: Model, sequences: readonly GeneratedSequence[]): Partial<QualityRow> {
+  const length = model.facts.contextLength;
   const ids = Int32Array.from(
     sequences.flatMap((sequence) => [...sequence.prompt_ids, ...sequence.token_ids]),
   );
-  using column = tensor(maskColumn(model.config.vocabularySize, model.maskId));
+  using column = tensor(maskColumn(model.facts.vocabularySize, maskIdOf(model)));
   const options = { maskColumn: column, products: "float32", seed: 0, schedule: logLinear() } as const;
   const rows = { ids, count: sequences.length, length };
   return {
     selfNelbo: heldOutNelbo(model.network, rows, {
       ...options,
-      maskId: model.maskId,
+      maskId: maskIdOf(model),
       limit: rows.count,
-      ignoreBos: model.config.ignoreBos,
+      ignoreBos: model.facts.givenBegin,
       draws: 4,
     }),
   };

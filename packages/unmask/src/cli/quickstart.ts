@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { bfloat16Flags } from "@unmask/torch";
 import { CheckpointError } from "../base/errors.ts";
-import { loadModel } from "../generate/load.ts";
+import { load } from "../generate/load.ts";
 import { describe, type StorySize } from "../language/stories.ts";
 import { checkpointSteps } from "../train/checkpoint.ts";
 import { type TrainConfig, trainConfigSchema } from "../train/config.ts";
@@ -160,7 +160,7 @@ async function writeAndJudge(
   { data, seed }: QuickstartOptions,
   { signal, say }: Surroundings,
 ): Promise<QualityRow[] | undefined> {
-  const model = await loadModel(config.out);
+  const model = await load(config.out);
   const own = data !== undefined;
   say(own ? "\nWriting, by number of steps:" : "\nWriting stories, by number of steps:");
   const rows: QualityRow[] = [];

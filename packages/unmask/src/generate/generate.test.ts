@@ -10,7 +10,7 @@ import { byteTokenizer, wordTokenizer } from "../text/new-tokenizer.ts";
 import { saveTokenizer } from "../text/tokenizer-files.ts";
 import type { GenerateEvent, GenerateOptions } from "./events.ts";
 import { generate } from "./generate.ts";
-import { type LoadedModel, loadModel } from "./load.ts";
+import { load, type Model } from "./load.ts";
 
 const root = mkdtempSync(join(tmpdir(), "unmask-generate-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -40,11 +40,11 @@ async function makeFolder(change: Partial<MdlmConfig> = {}): Promise<string> {
   return folder;
 }
 
-let model: LoadedModel;
-let begun: LoadedModel;
+let model: Model;
+let begun: Model;
 beforeAll(async () => {
-  model = await loadModel(await makeFolder());
-  begun = await loadModel(await makeFolder({ ignoreBos: true }));
+  model = await load(await makeFolder());
+  begun = await load(await makeFolder({ ignoreBos: true }));
 });
 
 async function run(options: Partial<GenerateOptions> = {}, of = model): Promise<GenerateEvent[]> {
@@ -192,11 +192,11 @@ describe("generate", () => {
   });
 });
 
-describe("loadModel", () => {
+describe("load", () => {
   it("finds the model of a run's folder", async () => {
     expect(model.parameterCount).toBeGreaterThan(1000);
-    expect(model.maskId).toBe(mask);
-    expect(model.tokenizer.encode("red")).toEqual(tokenizer.encode("red"));
+    expect(model.facts.maskId).toBe(mask);
+    expect(model.tokenizer!.encode("red")).toEqual(tokenizer.encode("red"));
   });
 
   it.each([
@@ -220,17 +220,17 @@ describe("loadModel", () => {
       /holds no config\.json, and no model\/config\.json/,
     ],
   ])("refuses %s", async (_, path, message) => {
-    await expect(loadModel(path())).rejects.toThrow(CheckpointError);
-    await expect(loadModel(path())).rejects.toThrow(message);
+    await expect(load(path())).rejects.toThrow(CheckpointError);
+    await expect(load(path())).rejects.toThrow(message);
   });
 
-  it("refuses a folder without a tokenizer, and one with another model's", async () => {
+  it("loads a folder without a tokenizer, which cannot write text, and refuses another model's", async () => {
     const folder = await makeFolder();
     rmSync(join(folder, "tokenizer.json"));
-    await expect(loadModel(folder)).rejects.toThrow(/tokenizer\.json/);
+    const silent = await load(folder);
+    expect(silent.tokenizer).toBeUndefined();
+    await expect(run({}, silent)).rejects.toThrow(/holds no tokenizer/);
     await saveTokenizer(byteTokenizer(), folder);
-    await expect(loadModel(folder)).rejects.toThrow(
-      /mask id 257 does not lie inside the model's vocabulary of 8/,
-    );
+    await expect(load(folder)).rejects.toThrow(/mask id 257 does not lie inside the model's vocabulary of 8/);
   });
 });

@@ -12,14 +12,14 @@ import { modelProposer } from "../decode/propose.ts";
 import { maskColumn } from "../diffusion/objective.ts";
 import { logLinear } from "../diffusion/schedule.ts";
 import type { GeneratedSequence, GenerateEvent, GenerateOptions } from "./events.ts";
-import type { LoadedModel } from "./load.ts";
+import { type Model, maskIdOf, tokenizerOf } from "./load.ts";
 
 const defaultBatchSize = 64;
 
 /** Fills `count` canvases; events in order of batch, `sequence` events in order of index. */
-export async function* generate(model: LoadedModel, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
+export async function* generate(model: Model, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
   const request = check(model, options);
-  const forbidden = tensor(maskColumn(model.config.vocabularySize, model.maskId));
+  const forbidden = tensor(maskColumn(model.facts.vocabularySize, maskIdOf(model)));
   const began = performance.now();
   const totals = { nfe: 0, tokens: 0 };
   try {
@@ -52,21 +52,21 @@ interface Request {
   prefix: Int32Array;
 }
 
-function check(model: LoadedModel, options: GenerateOptions): Request {
+function check(model: Model, options: GenerateOptions): Request {
   const whole = (name: string, value: number) => {
     if (Number.isInteger(value) && value >= 1) return;
     throw new UsageError(`${name} is ${value}; give an integer of at least 1`, { [name]: value });
   };
   whole("steps", options.steps);
   whole("count", options.count);
-  const length = options.length ?? model.config.length;
+  const length = options.length ?? model.facts.contextLength;
   whole("length", length);
   const batchSize = options.batchSize ?? defaultBatchSize;
   whole("batch_size", batchSize);
   if (options.temperature !== undefined && !(options.temperature >= 0)) {
     throw new UsageError(`temperature is ${options.temperature}; give a number of at least 0`);
   }
-  const prompt = options.prompt === undefined ? [] : [...model.tokenizer.encode(options.prompt)];
+  const prompt = options.prompt === undefined ? [] : [...tokenizerOf(model).encode(options.prompt)];
   const prefix = Int32Array.from([...beginning(model), ...prompt]);
   if (prefix.length >= length) {
     throw new UsageError(
@@ -77,11 +77,12 @@ function check(model: LoadedModel, options: GenerateOptions): Request {
 }
 
 /** The token that every row begins with, for a model trained with one. */
-function beginning({ config, tokenizer, folder }: LoadedModel): number[] {
-  if (config.ignoreBos !== true) return [];
-  const { bos = tokenizer.specials.eos } = tokenizer.specials;
+function beginning(model: Model): number[] {
+  if (model.facts.givenBegin !== true) return [];
+  const { specials } = tokenizerOf(model);
+  const { bos = specials.eos } = specials;
   if (bos === undefined) {
-    throw new CheckpointError(`${folder}: rows begin with a given token, but the tokenizer has none`);
+    throw new CheckpointError(`${model.folder}: rows begin with a given token, but the tokenizer has none`);
   }
   return [bos];
 }
@@ -92,13 +93,13 @@ interface Batch extends Request {
 }
 
 async function* generateBatch(
-  model: LoadedModel,
+  model: Model,
   options: GenerateOptions,
   batch: Batch,
 ): AsyncGenerator<GenerateEvent> {
   const began = performance.now();
   const { length, sequences, prefix } = batch;
-  const canvas = newCanvas({ length, noiseId: model.maskId, sequences, prefix });
+  const canvas = newCanvas({ length, noiseId: maskIdOf(model), sequences, prefix });
   const { seed, steps, temperature } = options;
   // The token that every row begins with is no text to look at.
   const shownFrom = beginning(model).length;
@@ -120,7 +121,7 @@ async function* generateBatch(
 }
 
 function finished(
-  model: LoadedModel,
+  model: Model,
   canvas: Canvas,
   { row, prefix, seconds }: { row: number; prefix: Int32Array; seconds: number },
 ): GeneratedSequence {
@@ -129,12 +130,12 @@ function finished(
   const reveal = [
     ...canvas.revealStep.subarray(row * canvas.length + prefix.length, (row + 1) * canvas.length),
   ];
-  const { eos } = model.tokenizer.specials;
+  const { eos } = tokenizerOf(model).specials;
   const end = eos === undefined ? -1 : written.indexOf(eos);
   return {
     prompt_ids: [...prefix],
     token_ids: written,
-    text: model.tokenizer.decode(end < 0 ? written : written.slice(0, end)),
+    text: tokenizerOf(model).decode(end < 0 ? written : written.slice(0, end)),
     reveal_step: reveal,
     nfe: canvas.forwards[row]!,
     finish_reason: end < 0 ? "length" : "stop",

@@ -1,48 +1,127 @@
-// A model folder, ready to generate: network, tokenizer and the facts decoding needs.
+// A model ready to generate: network, tokenizer, chat template and the facts decoding needs, from a folder or from a
+// Hugging Face id.
 
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Device } from "@unmask/torch";
 import { CheckpointError } from "../base/errors.ts";
-import { loadConfig, loadParameters } from "../models/checkpoint.ts";
-import { Mdlm, type MdlmConfig } from "../models/mdlm.ts";
+import type { Facts, Network } from "../models/family.ts";
+import { type LoadedNetwork, loadNetwork, type WeightDtype } from "../models/load.ts";
+import { isModelFolder, type OpenModel, openModel, parameterCount } from "../models/open.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { loadTokenizer } from "../text/tokenizer-files.ts";
 
-export interface LoadedModel {
-  folder: string;
-  config: MdlmConfig;
-  network: Mdlm;
-  tokenizer: Tokenizer;
-  maskId: number;
-  parameterCount: number;
+export interface LoadOptions {
+  /** "cpu" by default. */
+  readonly device?: Device | undefined;
+  /** "auto" (the default) keeps the dtypes of the files; "int8" shrinks matrices to a byte a value. */
+  readonly dtype?: WeightDtype | undefined;
 }
 
-/** Loads a model folder, or the model of a training run's folder. Throws a CheckpointError. */
-export async function loadModel(path: string, device: Device = "cpu"): Promise<LoadedModel> {
-  const folder = modelFolder(path);
-  const config = loadConfig(folder);
-  const tokenizer = await loadTokenizer(folder);
-  const maskId = tokenizer.specials.mask;
-  if (maskId === undefined || maskId >= config.vocabularySize) {
+export interface Model {
+  /** What was asked for. */
+  readonly source: string;
+  readonly folder: string;
+  readonly facts: Facts;
+  readonly network: Network;
+  /** Names, dtypes and configuration as the files have them, for saving. */
+  readonly origin: LoadedNetwork;
+  /** Absent for a folder of weights alone. */
+  readonly tokenizer: Tokenizer | undefined;
+  readonly parameterCount: number;
+  /** Frees the weights. */
+  dispose(): void;
+}
+
+/** Loads a model folder or the model of a training run's folder. Throws a CheckpointError or UnsupportedError. */
+export async function load(source: string, options: LoadOptions = {}): Promise<Model> {
+  const folder = modelFolder(source);
+  const tokenizer = hasTokenizer(folder) ? await loadTokenizer(folder) : undefined;
+  const facts = resolveFacts(openModel(folder), tokenizer);
+  const origin = loadNetwork(folder, options);
+  const { network, dispose } = origin;
+  return {
+    source,
+    folder,
+    facts,
+    network,
+    origin,
+    tokenizer,
+    parameterCount: parameterCount(origin.shapes),
+    dispose,
+  };
+}
+
+const hasTokenizer = (folder: string): boolean =>
+  existsSync(join(folder, "tokenizer.json")) ||
+  (existsSync(join(folder, "vocab.json")) && existsSync(join(folder, "merges.txt")));
+
+/** The tokenizer of a model that needs one. */
+export function tokenizerOf({ folder, tokenizer }: Pick<Model, "folder" | "tokenizer">): Tokenizer {
+  if (tokenizer !== undefined) return tokenizer;
+  throw new CheckpointError(
+    `${folder}: holds no tokenizer (tokenizer.json, or vocab.json and merges.txt); copy the original model's there`,
+  );
+}
+
+/** The mask id of a model that needs one. */
+export function maskIdOf({ folder, facts }: Pick<Model, "folder" | "facts">): number {
+  if (facts.maskId !== undefined) return facts.maskId;
+  throw new CheckpointError(
+    `${folder}: neither config.json (mask_token_id) nor the tokenizer names a mask token; is it a diffusion model?`,
+  );
+}
+
+/**
+ * Facts of the configuration and of the tokenizer together, checked: the mask lies inside the vocabulary, is a special
+ * token, is not the padding, and both agree on it. Throws a CheckpointError.
+ */
+export function resolveFacts({ folder, facts, raw }: OpenModel, tokenizer: Tokenizer | undefined): Facts {
+  const specials = tokenizer?.specials ?? {};
+  const stated = raw.values.mask_token_id as number | undefined;
+  if (stated !== undefined && specials.mask !== undefined && stated !== specials.mask) {
     throw new CheckpointError(
-      `${folder}: the tokenizer's mask id ${maskId} does not lie inside the model's vocabulary of ${config.vocabularySize}; the tokenizer belongs to another model`,
+      `${folder}: config.json says mask_token_id ${stated}, the tokenizer's mask is ${specials.mask}; the tokenizer belongs to another model`,
     );
   }
-  const parameters = loadParameters(folder, config, device);
-  const parameterCount = [...parameters.values()].reduce((sum, one) => sum + one.size, 0);
-  return { folder, config, network: new Mdlm(config, parameters), tokenizer, maskId, parameterCount };
+  const maskId = facts.denoises ? (specials.mask ?? facts.maskId) : undefined;
+  if (maskId !== undefined && maskId >= facts.vocabularySize) {
+    throw new CheckpointError(
+      `${folder}: the tokenizer's mask id ${maskId} does not lie inside the model's vocabulary of ${facts.vocabularySize}; the tokenizer belongs to another model`,
+    );
+  }
+  const padId = facts.padId ?? specials.pad;
+  if (maskId !== undefined && facts.padId === maskId) {
+    throw new CheckpointError(
+      `${folder}: mask and padding are the same token ${maskId}; correct pad_token_id in config.json`,
+    );
+  }
+  checkIsSpecial(folder, maskId, tokenizer);
+  const endIds = facts.endIds.length > 0 || specials.eos === undefined ? facts.endIds : [specials.eos];
+  return { ...facts, maskId, endIds, padId, beginId: facts.beginId ?? specials.bos };
 }
 
-function modelFolder(path: string): string {
+/** An ordinary word as mask would be written, and then read as a hole. */
+function checkIsSpecial(folder: string, maskId: number | undefined, tokenizer: Tokenizer | undefined): void {
+  const token = maskId === undefined ? undefined : tokenizer?.idToToken(maskId);
+  if (tokenizer === undefined || maskId === undefined || token === undefined) return;
+  const literal = tokenizer.encode(token);
+  if (literal.length !== 1 || literal[0] !== maskId) return;
+  throw new CheckpointError(
+    `${folder}: the mask id ${maskId} is the ordinary token ${JSON.stringify(token)}; correct mask_token_id in config.json`,
+  );
+}
+
+/** The folder itself, or the model of a training run's folder. */
+export function modelFolder(path: string): string {
   if (!existsSync(path) || !statSync(path).isDirectory()) {
     throw new CheckpointError(
       `${path}: no such folder; give the folder of a trained model (unmask train makes one)`,
     );
   }
   const inner = join(path, "model");
-  if (existsSync(join(path, "config.json"))) return path;
-  if (existsSync(join(inner, "config.json"))) return inner;
+  if (isModelFolder(path)) return path;
+  if (isModelFolder(inner)) return inner;
   throw new CheckpointError(
     `${path}: holds no config.json, and no model/config.json; is the training run finished?`,
   );

@@ -27,6 +27,8 @@ export interface Facts {
   readonly blockLength?: number | undefined;
   /** Longest sequence it was made for. */
   readonly contextLength: number;
+  /** Every row begins with a given token that is never noised (MDLM's ignore_bos). */
+  readonly givenBegin?: boolean | undefined;
   /** Causal networks score text; they fill in none. */
   readonly denoises: boolean;
 }

@@ -69,6 +69,7 @@ function facts(config: MdlmConfig): Facts {
     endIds: [],
     shift: 0,
     contextLength: length,
+    givenBegin: config.ignoreBos,
     denoises: true,
   };
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { liveTensors } from "@unmask/torch";
 import { afterAll, describe, expect, it } from "vitest";
 import { CheckpointError, ConfigError, isUnmaskError, type UnmaskError } from "../base/errors.ts";
-import { loadModel } from "../generate/load.ts";
+import { load } from "../generate/load.ts";
 import { checkpointSteps } from "./checkpoint.ts";
 import { type TrainConfig, trainConfigSchema } from "./config.ts";
 import type { TrainEvent } from "./events.ts";
@@ -180,7 +180,7 @@ describe("training", () => {
     });
     const losses = events.flatMap((event) => (event.type === "step" ? [event.loss] : []));
     const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-    const { tokenizer } = await loadModel(config.out);
+    const tokenizer = (await load(config.out)).tokenizer!;
     // Before the first step predictions are uniform: every masked token costs ln(V − 1), on average 0.999 of that.
     expect(losses[0]! / Math.log(tokenizer.vocabularySize - 1)).toBeGreaterThan(0.7);
     expect(losses[0]! / Math.log(tokenizer.vocabularySize - 1)).toBeLessThan(1.3);
@@ -219,14 +219,14 @@ describe("training", () => {
     const config = configFor({ path, data: { layout: "pad", held_out: 0 }, train: { steps: 3 } });
     const { events } = await run(config);
     expect(events.at(-1)).toMatchObject({ type: "finish", reason: "done" });
-    expect((await loadModel(config.out)).config.ignoreBos).toBe(true);
+    expect((await load(config.out)).facts.givenBegin).toBe(true);
   });
 
   it("that is aborted before its first step takes none and still leaves a model", async () => {
     const config = configFor();
     const result = await train(config, { signal: AbortSignal.abort() });
     expect(result).toMatchObject({ step: 0, reason: "interrupted", nelbo: undefined });
-    await loadModel(config.out);
+    await load(config.out);
   });
 
   it("refuses a batch that does not fit before it makes anything", async () => {

@@ -3,7 +3,7 @@
 import { item, noGrad, type ProductDtype, scope, type Tensor, tensor } from "@unmask/torch";
 import { nelbo } from "../diffusion/objective.ts";
 import type { NoiseSchedule } from "../diffusion/schedule.ts";
-import type { Mdlm } from "../models/mdlm.ts";
+import type { Network } from "../models/family.ts";
 import { type NoisyBatch, noisyBatch } from "./batch.ts";
 import type { Rows } from "./data.ts";
 
@@ -16,7 +16,11 @@ export interface LossOptions {
 const toInt64 = (values: Int32Array): BigInt64Array => BigInt64Array.from(values, BigInt);
 
 /** NELBO in nats a token, a scalar with gradient. */
-export function batchLoss(network: Mdlm, batch: NoisyBatch, { maskColumn, products }: LossOptions): Tensor {
+export function batchLoss(
+  network: Network,
+  batch: NoisyBatch,
+  { maskColumn, products }: LossOptions,
+): Tensor {
   const { device } = maskColumn;
   const ids_BL = tensor(toInt64(batch.corrupted.ids), [batch.rows, batch.length], { device });
   const positions_N = tensor(toInt64(batch.corrupted.positions), undefined, { device });
@@ -43,7 +47,7 @@ const rowsAtOnce = 64;
 const firstSequence = 2 ** 44;
 
 /** Mean NELBO of held-out rows, nats a token; the same noise at every call. NaN without rows. */
-export function heldOutNelbo(network: Mdlm, rows: Rows, options: HeldOutOptions): number {
+export function heldOutNelbo(network: Network, rows: Rows, options: HeldOutOptions): number {
   const count = Math.min(rows.count, options.limit);
   let sum = 0;
   let weight = 0;
