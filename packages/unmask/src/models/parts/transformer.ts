@@ -17,11 +17,13 @@ import {
   item,
   max,
   mul,
+  mul_,
   type ProductDtype,
   permute,
   reshape,
   rmsNorm,
   rotate,
+  scope,
   silu,
   type Tensor,
 } from "@unmask/torch";
@@ -166,8 +168,10 @@ export class Transformer implements Network {
     const pass = this.plan(x_BLD, options, products);
     states?.push(x_BLD);
     for (let i = 0; i < layers; i++) {
-      x_BLD = this.layer(i, x_BLD, pass);
-      states?.push(x_BLD);
+      const before = x_BLD;
+      x_BLD = this.layer(i, before, pass);
+      if (states === undefined) before.dispose();
+      else states.push(x_BLD);
     }
     pass.use.finish();
     return x_BLD;
@@ -194,16 +198,21 @@ export class Transformer implements Network {
     return { products, bias, use, ...places };
   }
 
+  /** Each half in a scope of its own: what it made is freed at once, as far as autograd does not hold it. */
   private layer(i: number, x_BLD: Tensor, pass: Pass): Tensor {
     const { names } = this.architecture;
     const prefix = names.layer(i);
-    const normal = this.norm(x_BLD, `${prefix}.${names.attentionNorm}`);
-    const mixed = this.attend(i, normal, pass);
-    const middle = add(x_BLD, this.weights.linear(mixed, `${prefix}.${names.output}`, pass.products));
-    const inner = this.norm(middle, `${prefix}.${names.innerNorm}`);
-    const gate = this.weights.linear(inner, `${prefix}.${names.gate}`, pass.products);
-    const up = this.weights.linear(inner, `${prefix}.${names.up}`, pass.products);
-    return add(middle, this.weights.linear(mul(silu(gate), up), `${prefix}.${names.down}`, pass.products));
+    const middle_BLD = scope(() => {
+      const mixed = this.attend(i, this.norm(x_BLD, `${prefix}.${names.attentionNorm}`), pass);
+      return add(x_BLD, this.weights.linear(mixed, `${prefix}.${names.output}`, pass.products));
+    });
+    return scope(() => {
+      const normal = this.norm(middle_BLD, `${prefix}.${names.innerNorm}`);
+      const gate = this.weights.linear(normal, `${prefix}.${names.gate}`, pass.products);
+      const up = this.weights.linear(normal, `${prefix}.${names.up}`, pass.products);
+      const inner = product(silu(gate), up);
+      return add(middle_BLD, this.weights.linear(inner, `${prefix}.${names.down}`, pass.products));
+    });
   }
 
   private attend(i: number, normal_BLD: Tensor, pass: Pass): Tensor {
@@ -238,6 +247,10 @@ export class Transformer implements Network {
 function rotateAs(x: Tensor, { cos, sin }: Pick<Pass, "cos" | "sin">): Tensor {
   return convert(rotate(convert(x, cos.dtype, undefined), cos, sin), x.dtype, undefined);
 }
+
+/** own · other, written over `own` where no gradient needs it. */
+const product = (own: Tensor, other: Tensor): Tensor =>
+  own.requiresGrad || other.requiresGrad ? mul(own, other) : mul_(own, other);
 
 function checkShape(what: string, value: Tensor | undefined, shape: readonly number[]): void {
   if (value === undefined || value.shape.join() === shape.join()) return;
