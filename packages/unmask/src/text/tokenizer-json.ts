@@ -1,10 +1,10 @@
 // The three files of a Hugging Face tokenizer, as data: what is read from them is checked here, not trusted.
 //
 //   tokenizer.json           vocabulary, merges, splitting, added tokens
-//   tokenizer_config.json    names of the special tokens, as text or as { content }
+//   tokenizer_config.json    names of the special tokens, as text or as { content }; more added tokens
 //   special_tokens_map.json  the same names; asked where tokenizer_config.json names none
 //
-// A special token that is named but stands in no vocabulary is an error: training would silently learn garbage.
+// Who has no tokenizer.json: vocab-merges.ts. Which token has which role: special-tokens.ts.
 import { CheckpointError } from "../base/errors.ts";
 
 export interface AddedToken {
@@ -14,7 +14,7 @@ export interface AddedToken {
   readonly [option: string]: unknown;
 }
 
-interface Part {
+export interface Part {
   readonly type: string;
   readonly [option: string]: unknown;
 }
@@ -47,14 +47,16 @@ export interface Specials {
   readonly pad?: number;
   readonly bos?: number;
   readonly unknown?: number;
+  /** Tokens that end a turn of a chat; absent if there are none. */
+  readonly endOfTurn?: readonly number[];
 }
 
 const largestId = 2 ** 24;
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-function refuse(source: string, what: string): never {
+export function refuse(source: string, what: string): never {
   throw new CheckpointError(`${source}: ${what}; fetch or save the tokenizer again`, { file: source });
 }
 
@@ -91,36 +93,11 @@ export function vocabularyOf(json: TokenizerJson, source: string) {
   else for (const [token, id] of Object.entries(vocab as Record<string, number>)) add(token, id);
   for (const token of json.added_tokens ?? []) {
     if (!isRecord(token)) refuse(source, '"added_tokens" holds something that is no object');
+    if (token.content === "") refuse(source, '"added_tokens" holds an empty token');
     add(token.content, token.id);
   }
   if (idToToken.length === 0) refuse(source, "the vocabulary is empty");
   return { tokenToId, idToToken: Array.from(idToToken) };
-}
-
-const names = {
-  mask: "mask_token",
-  eos: "eos_token",
-  pad: "pad_token",
-  bos: "bos_token",
-  unknown: "unk_token",
-};
-
-export function readSpecials(
-  { config, specialTokens }: TokenizerFiles,
-  tokenToId: ReadonlyMap<string, number>,
-  source: string,
-): Specials {
-  const specials: Record<string, number> = {};
-  for (const [role, name] of Object.entries(names)) {
-    const entry = config[name] ?? specialTokens?.[name];
-    if (entry === undefined || entry === null) continue;
-    const token = isRecord(entry) ? entry.content : entry;
-    const id = typeof token === "string" ? tokenToId.get(token) : undefined;
-    if (id === undefined)
-      refuse(source, `${name} is ${JSON.stringify(token)}, which is not in the vocabulary`);
-    specials[role] = id;
-  }
-  return specials;
 }
 
 /** One text for all spellings of the same tokenizer: keys sorted, only what decides ids and text. */

@@ -22,7 +22,9 @@ export interface BpeOptions {
 
 export type Merge = readonly [left: string, right: string];
 
-export const wordPattern = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+// White space is Unicode's, as in Hugging Face's tokenizers: JavaScript's \s has U+FEFF and lacks U+0085.
+export const wordPattern =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 const longestWord = 256;
 const shift = 2 ** 21;
