@@ -42,6 +42,7 @@ const unmask = {
   folders: {
     base: { may: [], npm: "none", node: "no-files", reason: "base stands alone" },
     language: { may: ["base"], npm: "none", node: "no-files", reason: "the grammar is pure arithmetic" },
+    hub: { may: ["base"], reason: "the hub brings files and does not look into them" },
     trajectory: {
       may: ["base"],
       npm: "none",
@@ -57,7 +58,7 @@ const unmask = {
       reason: "policies run on host arrays, without tensors",
     },
     generate: {
-      may: ["base", "trajectory", "text", "diffusion", "models", "decode", "torch"],
+      may: ["base", "hub", "trajectory", "text", "diffusion", "models", "decode", "torch"],
       reason: "generate joins text, models and decode",
     },
     grade: {
@@ -87,7 +88,18 @@ const unmask = {
     },
     cli: {
       may: [
-        ...["base", "language", "trajectory", "text", "diffusion", "models", "decode", "generate", "grade"],
+        ...[
+          "base",
+          "language",
+          "hub",
+          "trajectory",
+          "text",
+          "diffusion",
+          "models",
+          "decode",
+          "generate",
+          "grade",
+        ],
         ...["rollout", "train", "distill", "evaluate", "serve", "torch"],
       ],
     },
