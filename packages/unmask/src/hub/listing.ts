@@ -48,16 +48,16 @@ export async function listRepository(asked: Asked, commit: string): Promise<List
   const fetch = hubFetch(`${id}: listing its files`, asked);
   const repo = { type: "model", name: id } as const;
   return answered(asked, async () => {
-    const files = new Map<string, HubFile>();
+    const files: HubFile[] = [];
     const entries = listFiles({ repo, revision: commit, recursive: true, hubUrl: settings.endpoint, fetch });
     for await (const { type, path, size, oid, lfs, xetHash } of entries) {
       if (type !== "file") continue;
       const raw = { size: lfs?.size ?? size, blob_id: oid, lfs_sha256: lfs?.oid, xet_hash: xetHash };
       const file = toFile(path, raw, id);
       if (file === undefined) throw notAHub(asked, `lists ${JSON.stringify(path)} without its size or hash`);
-      files.set(file.name, file);
+      files.push(file);
     }
-    return files;
+    return new Map(files.sort((a, b) => (a.name < b.name ? -1 : 1)).map((file) => [file.name, file]));
   });
 }
 
@@ -123,8 +123,7 @@ export async function writeListing(
   commit: string,
   listing: Listing,
 ): Promise<void> {
-  const names = [...listing.keys()].sort();
-  const files = Object.fromEntries(names.map((name) => [name, toRaw(listing.get(name)!)]));
+  const files = Object.fromEntries([...listing].map(([name, file]) => [name, toRaw(file)]));
   const path = listingFile(commit);
   await mkdir(dirname(path), { recursive: true });
   await writeWhole(path, JSON.stringify({ format_version: formatVersion, files }, null, 1));
