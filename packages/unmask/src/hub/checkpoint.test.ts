@@ -99,7 +99,7 @@ describe("fetchCheckpoint", () => {
     fixture.server.repositories.set(id, sharded());
     const { settings } = fixture;
     const { folder, files } = await fetchCheckpoint(id, { settings });
-    expect(files).toEqual(["config.json", index, ...shards]);
+    expect(files).toEqual(["config.json", ...shards, index]);
     expect((await treeOf(folder)).map((line) => line.split(" ")[0])).toEqual([
       "config.json",
       ...shards,
