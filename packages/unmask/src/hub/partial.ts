@@ -46,13 +46,15 @@ export class PartialFile {
   }
 
   async append(bytes: Uint8Array): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const position = this.#received + done;
-      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, position);
-      done += bytesWritten;
-    }
-    this.#hash.update(bytes);
+    // Hashed while the disk is at work.
+    const [written] = await Promise.all([this.#write(bytes, 0), this.#hash.update(bytes)]);
+    for (let done = written; done < bytes.length; ) done += await this.#write(bytes, done);
     this.#received += bytes.length;
+  }
+
+  async #write(bytes: Uint8Array, done: number): Promise<number> {
+    const position = this.#received + done;
+    return (await this.#handle.write(bytes, done, bytes.length - done, position)).bytesWritten;
   }
 
   async restart(): Promise<void> {

@@ -189,12 +189,13 @@ describe("progress", () => {
     const { settings, server } = fixture;
     server.fault({ on: /cdn/, slowMs: 20 });
     const events: HubProgress[] = [];
+    const start = performance.now();
     await fetchSnapshot(id, {
       settings,
       files: ["model.safetensors"],
       onProgress: (one) => events.push(one),
     });
     expect(events.length).toBeGreaterThanOrEqual(2);
-    expect(events.length).toBeLessThanOrEqual(6);
+    expect(events.length).toBeLessThanOrEqual((performance.now() - start) / 100 + 2);
   });
 });

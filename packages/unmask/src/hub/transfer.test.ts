@@ -183,7 +183,7 @@ describe("a server in trouble", () => {
   it("that falls silent is left after the time limit, and resumed", async () => {
     fixture.server.fault({ on: /revision/, hangAfter: 0 });
     fixture.server.fault({ on: /cdn/, hangAfter: 70_000 });
-    await fetchWeights({ timeoutMs: 150 });
+    await fetchWeights({ timeoutMs: 300 });
     expect(ranges()).toEqual([undefined, "bytes=70000-"]);
     fixture.server.fault({ on: /revision/, hangAfter: 0, times: 9 });
     expect(await messageOf(fetchWeights({ timeoutMs: 50 }))).toMatch(
