@@ -11,13 +11,15 @@
 //
 //   1  every character but white space, quotes, backslashes (so `trim` and `tojson` see what they look at)
 //   2  only what belongs to special tokens' texts (the template reads the messages: `split('</think>')`, `upper`)
-//   3  every character but the special tokens' texts that the template itself reacts to, found by disguising one at a
+//   3  each typed special token as a number of the same length (the template writes `upper` or escaped ASCII)
+//   4  every character but the special tokens' texts that the template itself reacts to, found by disguising one at a
 //      time; such a text is the user's where its whole message stands in the output, and the template's own where the
 //      template took the message apart there
 //
 // If even that is not certain, an UnsupportedError names the text; a wrong guess is never made. A token that only
 // arises where message and template touch ("<|im_" + "end|>") is not the template's own, and stays text.
 import { UnsupportedError } from "../base/errors.ts";
+import { Disguise } from "./disguise.ts";
 import type { Render } from "./jinja.ts";
 
 export interface Trace {
@@ -43,7 +45,6 @@ type Masks = readonly (Uint8Array | undefined)[];
 
 const mostStretches = 200;
 const seen = /[\p{White_Space}\p{Cc}"\\]/u;
-const privateUse = /[\u{E000}-\u{F8FF}\u{F0000}-\u{10FFFF}]/gu;
 
 export interface TraceOptions {
   readonly variables: Readonly<Record<string, unknown>>;
@@ -69,7 +70,10 @@ export function traceContent(render: Render, { variables, specials, source }: Tr
   let marks = attempts.marks(everything) ?? attempts.marks(all);
   // a template that reads a mere part of a token's text, such as a variable's value "id", writes no token with it
   if (marks === undefined && whole.length === 0) return { text, isTemplate: () => true };
-  marks ??= attempts.marks(masksOf(strings, whole)) ?? attempts.marksAround(everything, whole);
+  marks ??=
+    attempts.marks(masksOf(strings, whole)) ??
+    attempts.marksByDigits(whole) ??
+    attempts.marksAround(everything, whole);
   if (marks === undefined) {
     const found = [
       ...new Set(whole.map(({ index, start, end }) => strings[index]!.string.slice(start, end))),
@@ -104,7 +108,41 @@ class Attempts {
     return this.attempt(masks)?.marks;
   }
 
-  /** Method 3. */
+  /** Method 3: both texts must agree outside the numbers. */
+  marksByDigits(stretches: readonly Stretch[]): Uint8Array | undefined {
+    if (stretches.length > mostStretches) return undefined;
+    const texts = [this.text, ...this.strings.map(({ string }) => string)];
+    let counter = 0;
+    const numbers = stretches.map(({ start, end }) => {
+      for (let tries = 0; tries < 2000; tries++) {
+        const digits = String(counter++ * 7919 + 5).padStart(end - start, "4");
+        if (digits.length === end - start && !texts.some((text) => text.includes(digits))) return digits;
+      }
+      return undefined;
+    });
+    if (numbers.includes(undefined)) return undefined;
+    let index = 0;
+    const output = this.renderWith((string) => {
+      let changed = string;
+      for (const [at, stretch] of stretches.entries()) {
+        const { start, end } = stretch;
+        if (stretch.index === index) changed = changed.slice(0, start) + numbers[at] + changed.slice(end);
+      }
+      index++;
+      return changed;
+    });
+    if (output?.length !== this.text.length) return undefined;
+    const marks = new Uint8Array(output.length);
+    for (let at = 0; at < output.length; ) {
+      const found = numbers.find((digits) => output.startsWith(digits!, at));
+      if (found === undefined && output[at] !== this.text[at]) return undefined;
+      marks.fill(1, at, at + (found?.length ?? 0));
+      at += found?.length ?? 1;
+    }
+    return marks;
+  }
+
+  /** Method 4. */
   marksAround(everything: Masks, stretches: readonly Stretch[]): Uint8Array | undefined {
     if (stretches.length > mostStretches) return undefined;
     const read = stretches.filter((stretch) => this.attempt(masksOf(this.strings, [stretch])) === undefined);
@@ -128,64 +166,18 @@ class Attempts {
 
   private attempt(masks: Masks): { output: string; marks: Uint8Array } | undefined {
     let index = 0;
-    const hidden = mapContent(this.variables, (string) => this.disguise.hide(string, masks[index++]));
-    let output: string;
-    try {
-      output = this.render(hidden);
-    } catch {
-      return undefined; // it refused what it did not refuse before: it reads what was disguised
-    }
+    const output = this.renderWith((string) => this.disguise.hide(string, masks[index++]));
+    if (output === undefined) return undefined;
     const { text, marks } = this.disguise.reveal(output);
     return text === this.text ? { output, marks } : undefined;
   }
-}
 
-/** Private-use characters that stand for others, one each, of the same length in UTF-16. */
-class Disguise {
-  private readonly twins = new Map<string, string>();
-  private readonly faces = new Map<string, string>();
-  private readonly taken: ReadonlySet<string>;
-  private nextShort = 0xe000;
-  private nextLong = 0xf0000;
-
-  constructor(texts: readonly string[]) {
-    this.taken = new Set(texts.flatMap((text) => text.match(privateUse) ?? []));
-  }
-
-  hide(text: string, mask: Uint8Array | undefined): string {
-    if (mask === undefined) return text;
-    let hidden = "";
-    for (const character of text) hidden += mask[hidden.length] === 1 ? this.twin(character) : character;
-    return hidden;
-  }
-
-  reveal(output: string): { text: string; marks: Uint8Array } {
-    const marks = new Uint8Array(output.length);
-    let text = "";
-    for (const character of output) {
-      const face = this.faces.get(character);
-      if (face !== undefined) marks.fill(1, text.length, text.length + character.length);
-      text += face ?? character;
+  private renderWith(change: Change): string | undefined {
+    try {
+      return this.render(mapContent(this.variables, change));
+    } catch {
+      return undefined; // it refused what it did not refuse before: it reads what was disguised
     }
-    return { text, marks };
-  }
-
-  isIn(text: string): boolean {
-    return Array.from(text).some((character) => this.faces.has(character));
-  }
-
-  private twin(character: string): string {
-    const known = this.twins.get(character);
-    if (known !== undefined) return known;
-    let twin: string;
-    do {
-      const code = character.length === 1 ? this.nextShort++ : this.nextLong++;
-      if (code === 0xf900 || code === 0xffffe) return character; // none left
-      twin = String.fromCodePoint(code);
-    } while (this.taken.has(twin));
-    this.twins.set(character, twin);
-    this.faces.set(twin, character);
-    return twin;
   }
 }
 
