@@ -197,7 +197,6 @@ describe("a server in trouble", () => {
     expect(message).toMatch(
       /the connection to 127\.0\.0\.1:\d+ failed \(ECONNREFUSED\), 3 times; .*HF_ENDPOINT/,
     );
-    fixture = await startFixture();
   });
 });
 
