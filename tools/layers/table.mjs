@@ -111,6 +111,11 @@ const unmask = {
       reason: "the only forward pass: it reduces logits on the device to a few numbers",
     },
     {
+      file: "decode/sample.ts",
+      may: ["torch"],
+      reason: "reduces logits on the device to a few numbers a row",
+    },
+    {
       file: "decode/guidance.ts",
       may: ["models", "diffusion", "torch"],
       reason: "guidance combines logits on the device",

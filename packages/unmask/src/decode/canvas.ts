@@ -1,62 +1,75 @@
-// The state of a decoding run: what is written where, and what is still open.
+// The state of one sequence that is being decoded: what is written where, and what is still open.
 //
-// "Open" is a set of positions of its own, never "equals the mask id": a prompt may hold the mask token literally,
-// and other noise has no mask token. Positions are flat: row · length + column. Only commit.ts writes tokens.
+// "Open" is a set of columns of its own, never "equals the mask id": a prompt may hold the mask token literally, and
+// other noise has no mask token. "Given" columns (a prompt, a suffix, the frame of a hole) are never written. Only
+// commit.ts writes.
 
 export interface Canvas {
-  readonly rows: number;
   readonly length: number;
-  /** Token ids [rows · length]; open positions hold whatever the noise process puts there. */
+  /** Token ids; open columns hold what the noise process puts there. */
   readonly ids: Int32Array;
   /** 1 where undecided. */
   readonly open: Uint8Array;
-  /** Identity of each row for random numbers: its place in the whole request, not in this batch. */
-  readonly sequences: readonly number[];
-  /** Forwards of the network that each row took part in. */
-  readonly forwards: Int32Array;
-  /** For each position the forward (from 0, of its row) whose proposal was committed; −1 if never or given. */
+  /** 1 where the text was given: prompt, prefix, suffix. */
+  readonly given: Uint8Array;
+  /** The token that stands at open columns. */
+  readonly noiseId: number;
+  /** Identity for random numbers: its place in the whole request, not in a batch. */
+  readonly sequence: number;
+  /** Forwards of the network that it took part in. */
+  forwards: number;
+  /** For each column the forward (from 0) whose proposal was committed; −1 if never or given. */
   readonly revealStep: Int32Array;
 }
 
 export interface CanvasOptions {
   length: number;
-  /** Token that stands at open positions (the mask, for absorbing noise). */
+  /** The mask, for absorbing noise. */
   noiseId: number;
-  /** One identity a row. */
-  sequences: readonly number[];
-  /** Given tokens, the same for every row, from column 0 on; they are never changed. */
-  prefix?: ArrayLike<number> | undefined;
+  /** 0 by default. */
+  sequence?: number | undefined;
+  /** Given tokens from column 0 on. */
+  prompt?: ArrayLike<number> | undefined;
+  /** Given tokens anywhere else, by column: a suffix, the frame of holes. */
+  given?: ReadonlyMap<number, number> | undefined;
 }
 
-export function newCanvas({ length, noiseId, sequences, prefix = [] }: CanvasOptions): Canvas {
-  const rows = sequences.length;
-  const ids = new Int32Array(rows * length).fill(noiseId);
-  const open = new Uint8Array(rows * length).fill(1);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < Math.min(prefix.length, length); column++) {
-      ids[row * length + column] = prefix[column]!;
-      open[row * length + column] = 0;
-    }
-  }
-  const revealStep = new Int32Array(rows * length).fill(-1);
-  return { rows, length, ids, open, sequences, forwards: new Int32Array(rows), revealStep };
+export function newCanvas({ length, noiseId, sequence = 0, prompt = [], given }: CanvasOptions): Canvas {
+  const ids = new Int32Array(length).fill(noiseId);
+  const isGiven = new Uint8Array(length);
+  const put = (column: number, token: number) => {
+    ids[column] = token;
+    isGiven[column] = 1;
+  };
+  for (let column = 0; column < Math.min(prompt.length, length); column++) put(column, prompt[column]!);
+  for (const [column, token] of given ?? []) put(column, token);
+  return {
+    length,
+    ids,
+    open: isGiven.map((one) => 1 - one),
+    given: isGiven,
+    noiseId,
+    sequence,
+    forwards: 0,
+    revealStep: new Int32Array(length).fill(-1),
+  };
 }
 
-export function isFinished(canvas: Canvas): boolean {
-  return !canvas.open.includes(1);
-}
-
-/** Flat open positions, ascending. */
-export function openPositions(canvas: Canvas): Int32Array {
-  const positions = new Int32Array(canvas.open.length);
+/** Open columns from … to − 1, ascending. */
+export function openColumns(canvas: Canvas, from = 0, to = canvas.length): Int32Array {
+  const columns = new Int32Array(Math.max(0, to - from));
   let count = 0;
-  canvas.open.forEach((open, flat) => {
-    if (open === 1) positions[count++] = flat;
-  });
-  return positions.slice(0, count);
+  for (let column = from; column < to; column++) {
+    if (canvas.open[column] === 1) columns[count++] = column;
+  }
+  return columns.slice(0, count);
 }
 
-/** Token ids of one row (a view). */
-export function rowIds(canvas: Canvas, row: number): Int32Array {
-  return canvas.ids.subarray(row * canvas.length, (row + 1) * canvas.length);
+/** How many columns from … to − 1 are open. */
+export function countOpen(canvas: Canvas, from = 0, to = canvas.length): number {
+  let count = 0;
+  for (let column = from; column < to; column++) count += canvas.open[column]!;
+  return count;
 }
+
+export const isFinished = (canvas: Canvas): boolean => !canvas.open.includes(1);

@@ -1,183 +1,314 @@
 // Proposals from a network: the only forward pass of decoding.
 //
-// Logits are computed for open positions alone and reduced on the device to four numbers a position; one copy a
-// step reaches the host. A token is drawn by inverse CDF from one uniform number per position, whose coordinates
-// are (seed, token stream, sequence, step, position): batch and device do not change it. The CDF is summed in
-// float64, so that small tails count.
+// Logits are computed for candidates alone and reduced on the device to a few numbers each; one copy a forward reaches
+// the host. A token is drawn from one uniform number a column, whose coordinates are (seed, token stream, sequence,
+// forward, column): batch and device do not change it.
 //
-// A row whose canvas has not changed since its last forward keeps its proposal (MDLM's cached sampler): the
-// distribution would be the same, and a drawn token stays a fair draw until it is used. Such a row spends no
-// forward.
+// Sequences that are fed whole go through the network together, padded on the right; a sequence with a cache has one
+// of its own and goes alone. Where row p of the logits predicts column p + 1 (Dream), the row before a candidate is
+// read; if it is not fed because it lies in the cache, it is taken back out of the cache and fed again. `released`
+// fidelity reads the candidate's own row there, as the published decoders do.
 //
-// Letters: N open positions, V vocabulary.
+// Letters: R sequences of one forward, L columns fed, N candidates, V vocabulary.
 
 import {
-  add,
-  argmax,
-  cumsum,
-  div,
-  exp,
-  gather,
-  le,
-  logSoftmax,
-  mul,
+  cat,
+  type Device,
   narrow,
-  neg,
   noGrad,
   type ProductDtype,
   scope,
-  squeeze,
-  stack,
-  sub,
-  sumDim,
   type Tensor,
   tensor,
-  toDtype,
-  topk,
   toTypedArray,
-  unsqueeze,
 } from "@unmask/torch";
 import { UnmaskError } from "../base/errors.ts";
 import { generator, streams } from "../base/rng.ts";
-import { type Canvas, openPositions, rowIds } from "./canvas.ts";
-import type { Proposal, Proposer } from "./policies/policy.ts";
+import type { CacheUse, ForwardOptions, Network } from "../models/family.ts";
+import type { KeyValueCache } from "../models/parts/cache.ts";
+import type { Canvas } from "./canvas.ts";
+import type { Proposal, Proposer, Request } from "./policies/policy.ts";
+import { forbid, reduce, reduced, type Sampling } from "./sample.ts";
 
 /** What a proposer needs of a network. */
-export interface Denoiser {
-  /** Raw logits float32 [N, V] at flat positions int64 [N] of ids int64 [rows, length]. */
-  logits(ids: Tensor, positions: Tensor, options: { products: ProductDtype }): Tensor;
-}
+export type Denoiser = Pick<Network, "logits"> & Partial<Pick<Network, "createCache">>;
 
 export interface ProposerOptions {
-  seed: number;
+  readonly seed: number;
+  readonly sampling?: Sampling | undefined;
   /** Added to every row of logits, float32 [V]: removes the tokens that may never be drawn. */
-  forbidden: Tensor;
-  /** Softmax temperature (1 by default); 0 takes the most probable token, the lowest of equals. */
-  temperature?: number | undefined;
-  products?: ProductDtype | undefined;
+  readonly forbidden?: Tensor | undefined;
+  readonly needsMargin?: boolean | undefined;
+  readonly products?: ProductDtype | undefined;
+  /** Row p of the logits predicts column p + shift. */
+  readonly shift?: 0 | 1 | undefined;
+  readonly device?: Device | undefined;
+  /** Reads the candidate's own row where the row before it is in the cache. */
+  readonly ownRowAtBoundary?: boolean | undefined;
+  /** How the fed columns see each other; the network's own way by default. */
+  readonly visibility?: ForwardOptions["visibility"];
+  /** Changes the logits [N, V] of a forward before anything is drawn: guidance. */
+  readonly guide?: Guide | undefined;
+  /** Draws int64 [N] from probabilities [N, V] for the reference's own random numbers. */
+  readonly draw?: ((probability_NV: Tensor, requests: readonly Request[]) => Tensor) | undefined;
+  /** Most columns that go through the network at once, in one batch. */
+  readonly batchColumns?: number | undefined;
 }
 
-/** Numbers of one open position. */
-type Answer = readonly [token: number, probability: number, entropy: number, margin: number];
+/** Sees the forward's inputs and logits and gives other logits of the same shape. */
+export type Guide = (forward: {
+  readonly ids_RL: Tensor;
+  readonly rows_N: Tensor;
+  readonly logits_NV: Tensor;
+  readonly requests: readonly Request[];
+  readonly options: ForwardOptions;
+}) => Tensor;
 
-/** Proposals of a network, one forward for all rows that changed since their last. Serves one canvas. */
+/** Logits reduced at a time: 256 MB of float32, several of which live at once. */
+const chunkValues = 1 << 26;
+
+/** A proposer over a network. Serves any number of canvases; finish() frees what it holds for one. */
 export function modelProposer(network: Denoiser, options: ProposerOptions): Proposer {
-  const answers = new Map<number, Answer>();
-  /** Open positions of each row at its last forward. */
-  const seen = new Map<number, number>();
+  const caches = new Map<Canvas, KeyValueCache>();
+  const last = new Map<Canvas, { closed: number; proposal: Proposal }>();
   return {
-    propose(canvas, step) {
-      const changed: number[] = [];
-      for (let row = 0; row < canvas.rows; row++) {
-        const open = openColumns(canvas, row).length;
-        if (open > 0 && seen.get(row) !== open) changed.push(row);
-        seen.set(row, open);
+    propose(requests) {
+      const proposals = new Array<Proposal>(requests.length);
+      const pending: number[] = [];
+      requests.forEach(({ canvas, plan }, i) => {
+        const standing = plan.reuse === true ? last.get(canvas) : undefined;
+        if (standing !== undefined && standing.closed === closedCount(canvas)) {
+          proposals[i] = select(standing.proposal, plan.candidates);
+        } else pending.push(i);
+      });
+      for (const group of groups(requests, pending, options.batchColumns)) {
+        const members = group.map((i) => requests[i]!);
+        const answers = forward(network, members, { ...options, caches });
+        group.forEach((i, k) => {
+          const { canvas, plan } = requests[i]!;
+          proposals[i] = answers[k]!;
+          if (plan.reuse === true) last.set(canvas, { closed: closedCount(canvas), proposal: answers[k]! });
+        });
       }
-      if (changed.length > 0) forward(network, canvas, { ...options, rows: changed, step, answers });
-      return collect(canvas, answers);
+      return proposals;
+    },
+    finish(canvas) {
+      caches.get(canvas)?.dispose();
+      caches.delete(canvas);
+      last.delete(canvas);
     },
   };
 }
 
-function openColumns(canvas: Canvas, row: number): number[] {
-  const columns: number[] = [];
-  for (let column = 0; column < canvas.length; column++) {
-    if (canvas.open[row * canvas.length + column] === 1) columns.push(column);
-  }
-  return columns;
+const closedCount = (canvas: Canvas): number => canvas.open.reduce((sum, one) => sum - one, canvas.length);
+
+/** The candidates' part of an earlier proposal. */
+function select(proposal: Proposal, candidates: Int32Array): Proposal {
+  const index = new Map(Array.from(proposal.columns, (column, i) => [column, i]));
+  const at = Array.from(candidates, (column) => index.get(column)!);
+  const pick = <A extends Int32Array | Float32Array>(values: A): A => {
+    const Kind = values.constructor as new (source: number[]) => A;
+    return new Kind(at.map((i) => values[i]!));
+  };
+  return {
+    columns: candidates,
+    token: pick(proposal.token),
+    probability: pick(proposal.probability),
+    entropy: pick(proposal.entropy),
+    margin: pick(proposal.margin),
+    plainProbability: pick(proposal.plainProbability),
+    plainEntropy: pick(proposal.plainEntropy),
+    best: pick(proposal.best),
+  };
 }
 
-interface Forward extends ProposerOptions {
-  rows: readonly number[];
-  step: number;
-  answers: Map<number, Answer>;
-}
-
-function forward(network: Denoiser, canvas: Canvas, { rows, step, answers, ...options }: Forward): void {
-  const flat: number[] = [];
-  const local: bigint[] = [];
-  const uniforms: number[] = [];
-  rows.forEach((row, i) => {
-    canvas.forwards[row]!++;
-    const sequence = canvas.sequences[row]!;
-    const next = generator({ seed: options.seed, stream: streams.token, sequence, step });
-    const draws = Float64Array.from({ length: canvas.length }, next);
-    for (const column of openColumns(canvas, row)) {
-      flat.push(row * canvas.length + column);
-      local.push(BigInt(i * canvas.length + column));
-      uniforms.push(draws[column]!);
+/** Requests that go through the network together: those without a cache, up to a number of padded columns. */
+function groups(
+  requests: readonly Request[],
+  pending: readonly number[],
+  batchColumns = 1 << 15,
+): number[][] {
+  const result: number[][] = [];
+  let open: number[] = [];
+  let longest = 0;
+  for (const i of pending) {
+    const { plan } = requests[i]!;
+    if (plan.cache !== undefined) {
+      result.push([i]);
+      continue;
     }
-  });
-  const ids = new BigInt64Array(rows.length * canvas.length);
-  rows.forEach((row, i) => {
-    rowIds(canvas, row).forEach((id, column) => {
-      ids[i * canvas.length + column] = BigInt(id);
-    });
-  });
-  const device = options.forbidden.device;
-  const reduced = scope(() =>
+    const length = Math.max(longest, plan.to - plan.from);
+    if (open.length > 0 && length * (open.length + 1) > batchColumns) {
+      result.push(open);
+      [open, longest] = [[i], plan.to - plan.from];
+    } else {
+      open.push(i);
+      longest = length;
+    }
+  }
+  return open.length > 0 ? [...result, open] : result;
+}
+
+type ForwardContext = ProposerOptions & { readonly caches: Map<Canvas, KeyValueCache> };
+
+/** What is really fed of a request: the plan, and one column more where a shifted row is needed from the cache. */
+interface Fed {
+  readonly from: number;
+  readonly length: number;
+  readonly cache: (CacheUse & { cache: KeyValueCache }) | undefined;
+}
+
+function forward(network: Denoiser, requests: readonly Request[], context: ForwardContext): Proposal[] {
+  const fed = requests.map((request) => feedOf(network, request, context));
+  for (const { canvas } of requests) canvas.forwards++;
+  const columns = Math.max(...fed.map(({ length }) => length));
+  const values = scope(() =>
     noGrad(() => {
-      const ids_RL = tensor(ids, [rows.length, canvas.length], { device });
-      const positions_N = tensor(BigInt64Array.from(local), undefined, { device });
-      const products = options.products ?? "float32";
-      const logits_NV = network.logits(ids_RL, positions_N, { products });
-      return toTypedArray(reduce(logits_NV, Float64Array.from(uniforms), options));
+      const inputs = tensorsOf(requests, fed, { columns, device: context.device, shift: context.shift ?? 0 });
+      const options: ForwardOptions = {
+        products: context.products,
+        visibility: context.visibility,
+        padding: inputs.padding,
+        cache: fed[0]!.cache,
+        positions: inputs.positions,
+      };
+      const plain_NV = network.logits(inputs.ids_RL, inputs.rows_N, options);
+      if (inputs.rows_N.size === 0) return new Float64Array(0);
+      const { ids_RL, rows_N } = inputs;
+      const guided_NV =
+        context.guide?.({ ids_RL, rows_N, logits_NV: plain_NV, requests, options }) ?? plain_NV;
+      return toTypedArray(reduceInChunks(forbid(guided_NV, context.forbidden), requests, context));
     }),
   ) as Float64Array;
-  if (reduced.some(Number.isNaN)) {
+  return split(values, requests);
+}
+
+function feedOf(network: Denoiser, { canvas, plan }: Request, context: ForwardContext): Fed {
+  const length = plan.to - plan.from;
+  if (plan.cache === undefined) return { from: plan.from, length, cache: undefined };
+  let cache = context.caches.get(canvas);
+  if (cache === undefined) {
+    if (network.createCache === undefined) throw new Error("the network keeps no cache");
+    cache = network.createCache({ rows: 1, capacity: canvas.length, products: context.products });
+    context.caches.set(canvas, cache);
+  }
+  const { truncate, at, keep } = plan.cache;
+  if (truncate !== undefined) cache.truncate(Math.min(truncate, cache.length));
+  const first = plan.candidates[0];
+  const needsRowBefore =
+    context.shift === 1 && context.ownRowAtBoundary !== true && first === plan.from && plan.from > 0;
+  if (!needsRowBefore) return { from: plan.from, length, cache: { cache, at, keep } };
+  if (at !== undefined)
+    return { from: plan.from - 1, length: length + 1, cache: { cache, at: at - 1, keep } };
+  cache.truncate(cache.length - 1);
+  return { from: plan.from - 1, length: length + 1, cache: { cache, keep: keep + 1 } };
+}
+
+interface Layout {
+  readonly columns: number;
+  readonly device: Device | undefined;
+  readonly shift: 0 | 1;
+}
+
+/** Ids, the rows of the logits that are wanted, padding where lengths differ, places where they do not start at 0. */
+function tensorsOf(requests: readonly Request[], fed: readonly Fed[], layout: Layout) {
+  const { columns, device, shift } = layout;
+  const ids = new BigInt64Array(requests.length * columns);
+  const real = new Uint8Array(requests.length * columns);
+  const rows: bigint[] = [];
+  requests.forEach(({ canvas, plan }, r) => {
+    const { from, length } = fed[r]!;
+    for (let i = 0; i < length; i++) ids[r * columns + i] = BigInt(canvas.ids[from + i]!);
+    real.fill(1, r * columns, r * columns + length);
+    // The first column of all has no row before it and is read from its own.
+    for (const column of plan.candidates) rows.push(BigInt(r * columns + Math.max(column - shift - from, 0)));
+  });
+  const isPadded = real.includes(0);
+  const [first] = fed as [Fed];
+  const place = (i: number) => BigInt(first.from + i);
+  const cached = first.cache;
+  const startsElsewhere = cached !== undefined && first.from !== (cached.at ?? cached.cache.length);
+  return {
+    ids_RL: tensor(ids, [requests.length, columns], { device }),
+    rows_N: tensor(BigInt64Array.from(rows), undefined, { device }),
+    padding: isPadded ? tensor(real, [requests.length, columns], { dtype: "bool", device }) : undefined,
+    positions: startsElsewhere
+      ? tensor(
+          BigInt64Array.from({ length: columns }, (_, i) => place(i)),
+          undefined,
+          { device },
+        )
+      : undefined,
+  };
+}
+
+/** Reduces rows in chunks, so that the copies of a large vocabulary fit. */
+function reduceInChunks(logits_NV: Tensor, requests: readonly Request[], context: ForwardContext): Tensor {
+  const [N, V] = logits_NV.shape as [number, number];
+  const sampling = context.sampling ?? {};
+  const { device } = logits_NV;
+  const uniforms = sampling.temperature === 0 ? undefined : uniformsOf(requests, context.seed);
+  const { draw } = context;
+  const drawing = draw === undefined ? undefined : (probability_NV: Tensor) => draw(probability_NV, requests);
+  const rows = drawing === undefined ? Math.max(1, Math.floor(chunkValues / V)) : N;
+  const parts: Tensor[] = [];
+  for (let start = 0; start < N; start += rows) {
+    const count = Math.min(rows, N - start);
+    const part = scope(() =>
+      reduce(rows >= N ? logits_NV : narrow(logits_NV, 0, start, count), {
+        sampling,
+        uniforms_N:
+          uniforms === undefined
+            ? undefined
+            : tensor(uniforms.subarray(start, start + count), undefined, { device }),
+        needsMargin: context.needsMargin === true,
+        draw: drawing,
+      }),
+    );
+    parts.push(part);
+  }
+  return parts.length === 1 ? parts[0]! : cat(parts);
+}
+
+/** One uniform number a candidate, in the order of the rows. */
+function uniformsOf(requests: readonly Request[], seed: number): Float64Array {
+  const uniforms: number[] = [];
+  for (const { canvas, plan } of requests) {
+    const step = canvas.forwards - 1;
+    const next = generator({ seed, stream: streams.token, sequence: canvas.sequence, step });
+    const draws = Float64Array.from({ length: plan.to }, next);
+    for (const column of plan.candidates) uniforms.push(draws[column]!);
+  }
+  return Float64Array.from(uniforms);
+}
+
+/** The reduced numbers [N, 7] cut into one proposal a request. */
+function split(values: Float64Array, requests: readonly Request[]): Proposal[] {
+  if (values.some(Number.isNaN)) {
     throw new UnmaskError(
       "the network's logits are not numbers; its weights are damaged, train or fetch them again",
     );
   }
-  flat.forEach((position, i) => {
-    answers.set(position, [reduced[4 * i]!, reduced[4 * i + 1]!, reduced[4 * i + 2]!, reduced[4 * i + 3]!]);
+  const width = reduced.length;
+  let start = 0;
+  return requests.map(({ plan }) => {
+    const count = plan.candidates.length;
+    const column = (name: (typeof reduced)[number]) => {
+      const offset = reduced.indexOf(name);
+      const first = start;
+      return Float64Array.from({ length: count }, (_, i) => values[(first + i) * width + offset]!);
+    };
+    const proposal: Proposal = {
+      columns: plan.candidates,
+      token: Int32Array.from(column("token")),
+      probability: Float32Array.from(column("probability")),
+      entropy: Float32Array.from(column("entropy")),
+      margin: Float32Array.from(column("margin")),
+      plainProbability: Float32Array.from(column("plainProbability")),
+      plainEntropy: Float32Array.from(column("plainEntropy")),
+      best: Int32Array.from(column("best")),
+    };
+    start += count;
+    return proposal;
   });
-}
-
-/** [N, V] logits -> float64 [N, 4]: token, its probability, entropy, margin. */
-function reduce(
-  logits_NV: Tensor,
-  uniforms: Float64Array,
-  { forbidden, temperature = 1 }: Pick<ProposerOptions, "forbidden" | "temperature">,
-): Tensor {
-  const scaled_NV = temperature > 0 && temperature !== 1 ? div(logits_NV, temperature) : logits_NV;
-  // After the division: a high temperature must not soften what is forbidden.
-  const logProbability_NV = logSoftmax(add(scaled_NV, forbidden), -1);
-  const probability_NV = exp(logProbability_NV);
-  const entropy_N = neg(sumDim(mul(probability_NV, logProbability_NV), -1));
-  const [best_N2] = topk(probability_NV, 2, { dim: -1 });
-  const token_N1 =
-    temperature === 0
-      ? argmax(probability_NV, { dim: -1, keepdim: true })
-      : drawInverseCdf(probability_NV, tensor(uniforms, undefined, { device: logits_NV.device }));
-  const columns = [
-    squeeze(token_N1, 1),
-    squeeze(gather(probability_NV, 1, token_N1), 1),
-    entropy_N,
-    sub(squeeze(narrow(best_N2, 1, 0, 1), 1), squeeze(narrow(best_N2, 1, 1, 1), 1)),
-  ];
-  return stack(
-    columns.map((column) => toDtype(column, "float64")),
-    { dim: 1 },
-  );
-}
-
-/** Number of tokens whose cumulative weight is at most uniform · total, int64 [N, 1]: the drawn token. */
-function drawInverseCdf(probability_NV: Tensor, uniforms_N: Tensor): Tensor {
-  const cdf_NV = cumsum(probability_NV, -1, { dtype: "float64" });
-  const vocabularySize = cdf_NV.shape[1]!;
-  const threshold_N1 = mul(narrow(cdf_NV, 1, vocabularySize - 1, 1), unsqueeze(uniforms_N, 1));
-  return sumDim(le(cdf_NV, threshold_N1), -1, { keepdim: true, dtype: "int64" });
-}
-
-function collect(canvas: Canvas, answers: ReadonlyMap<number, Answer>): Proposal {
-  const positions = openPositions(canvas);
-  const column = (i: number) => Array.from(positions, (flat) => answers.get(flat)![i]!);
-  return {
-    positions,
-    token: Int32Array.from(column(0)),
-    probability: Float32Array.from(column(1)),
-    entropy: Float32Array.from(column(2)),
-    margin: Float32Array.from(column(3)),
-  };
 }

@@ -5,7 +5,7 @@
 
 import { type Tensor, tensor } from "@unmask/torch";
 import { CheckpointError, UsageError } from "../base/errors.ts";
-import { type Canvas, newCanvas, rowIds } from "../decode/canvas.ts";
+import { type Canvas, newCanvas } from "../decode/canvas.ts";
 import { decode } from "../decode/decode.ts";
 import { ancestral } from "../decode/policies/ancestral.ts";
 import { modelProposer } from "../decode/propose.ts";
@@ -98,46 +98,51 @@ async function* generateBatch(
   batch: Batch,
 ): AsyncGenerator<GenerateEvent> {
   const began = performance.now();
-  const { length, sequences, prefix } = batch;
-  const canvas = newCanvas({ length, noiseId: maskIdOf(model), sequences, prefix });
+  const { length, sequences, prefix, forbidden } = batch;
+  const noiseId = maskIdOf(model);
+  const canvases = sequences.map((sequence) => newCanvas({ length, noiseId, sequence, prompt: prefix }));
   const { seed, steps, temperature } = options;
   // The token that every row begins with is no text to look at.
   const shownFrom = beginning(model).length;
-  const proposer = modelProposer(model.network, { seed, forbidden: batch.forbidden, temperature });
+  const { shift } = model.facts;
+  const proposer = modelProposer(model.network, { seed, forbidden, sampling: { temperature }, shift });
   const policy = ancestral({ steps, seed, schedule: logLinear() });
-  for await (const { step, decision, proposal } of decode(canvas, proposer, policy)) {
+  let step = 0;
+  for await (const done of decode(canvases, proposer, policy)) {
+    const [first] = canvases as [Canvas];
     const fresh = new Uint8Array(length);
-    for (const i of decision.commit) if (proposal.positions[i]! < length) fresh[proposal.positions[i]!] = 1;
-    const ids = rowIds(canvas, 0).slice(shownFrom);
-    const open = canvas.open.slice(shownFrom, length);
+    const shown = done.find(({ row }) => row === 0);
+    for (const i of shown?.decision.commit ?? []) fresh[shown!.proposal.columns[i]!] = 1;
+    const ids = first.ids.slice(shownFrom);
+    const open = first.open.slice(shownFrom);
     yield { type: "canvas-frame", step, steps, ids, open, fresh: fresh.slice(shownFrom) };
+    step++;
     if (options.signal?.aborted) return;
   }
   const seconds = (performance.now() - began) / 1000;
-  for (let row = 0; row < sequences.length; row++) {
-    const sequence = finished(model, canvas, { row, prefix, seconds });
-    yield { type: "sequence", index: sequences[row]!, sequence };
+  for (const [row, canvas] of canvases.entries()) {
+    yield {
+      type: "sequence",
+      index: sequences[row]!,
+      sequence: finished(model, canvas, { prefix, seconds }),
+    };
   }
 }
 
 function finished(
   model: Model,
   canvas: Canvas,
-  { row, prefix, seconds }: { row: number; prefix: Int32Array; seconds: number },
+  { prefix, seconds }: { prefix: Int32Array; seconds: number },
 ): GeneratedSequence {
-  const all = [...rowIds(canvas, row)];
-  const written = all.slice(prefix.length);
-  const reveal = [
-    ...canvas.revealStep.subarray(row * canvas.length + prefix.length, (row + 1) * canvas.length),
-  ];
+  const written = [...canvas.ids.subarray(prefix.length)];
   const { eos } = tokenizerOf(model).specials;
   const end = eos === undefined ? -1 : written.indexOf(eos);
   return {
     prompt_ids: [...prefix],
     token_ids: written,
     text: tokenizerOf(model).decode(end < 0 ? written : written.slice(0, end)),
-    reveal_step: reveal,
-    nfe: canvas.forwards[row]!,
+    reveal_step: [...canvas.revealStep.subarray(prefix.length)],
+    nfe: canvas.forwards,
     finish_reason: end < 0 ? "length" : "stop",
     tokens: written.length,
     seconds,

@@ -1,34 +1,97 @@
-// What a decoding policy sees and says. A policy is pure: the same canvas, proposal and step give the same decision.
+// What a decoding policy sees and says. One policy serves many sequences; each gets a decoder of its own, which plans
+// the next forward and decides what of its proposal is written. Both are plain arithmetic on host arrays: the same
+// canvas and proposals give the same decisions.
+//
+// plan() may move the decoder's state on; decide() never does. A run can therefore be replayed from its record.
 
 import type { Canvas } from "../canvas.ts";
 
-/** What the network thinks of the open positions, reduced to a few numbers each. Arrays are parallel. */
+/** Which columns the network is fed, and how the sequence's cache takes part. */
+export interface Feed {
+  /** Columns from … to − 1 are fed. */
+  readonly from: number;
+  readonly to: number;
+  /** Absent: everything that is seen is fed. */
+  readonly cache?: CacheStep | undefined;
+}
+
+export interface CacheStep {
+  /** Before the forward, the cache forgets all but its first so many columns. */
+  readonly truncate?: number | undefined;
+  /** The fed columns replace what the cache holds from this column on; by default they are appended. */
+  readonly at?: number | undefined;
+  /** How many of the appended columns stay in the cache; all, where fed columns replace. */
+  readonly keep: number;
+}
+
+export interface Plan extends Feed {
+  /** Columns whose predictions are wanted, ascending, inside the fed ones. Empty: the forward only fills the cache. */
+  readonly candidates: Int32Array;
+  /** What is seen may be the same as at the last forward: then its proposal may stand, and no forward is spent. */
+  readonly reuse?: boolean | undefined;
+  /** Written before the forward: an end of text and what comes behind it. */
+  readonly fill?: Fill | undefined;
+}
+
+export interface Fill {
+  readonly columns: readonly number[];
+  readonly token: number;
+  /** The columns stay open for this step's decision and are closed after it (a habit of d3LLM's released code). */
+  readonly keepOpen?: boolean | undefined;
+}
+
+/** What the network thinks of the candidates, reduced to a few numbers each. Arrays are parallel. */
 export interface Proposal {
-  /** Flat open positions, ascending. */
-  positions: Int32Array;
-  /** Token drawn for the position. */
-  token: Int32Array;
-  /** Probability of that token. */
-  probability: Float32Array;
-  /** Entropy of the position's distribution, nats. */
-  entropy: Float32Array;
-  /** Probability of the best token minus that of the second best. */
-  margin: Float32Array;
+  /** The plan's candidates. */
+  readonly columns: Int32Array;
+  /** Token drawn from the sampling distribution: temperature, top-k and top-p applied. */
+  readonly token: Int32Array;
+  /** Probability of that token in the sampling distribution. */
+  readonly probability: Float32Array;
+  /** Entropy of the sampling distribution, nats. */
+  readonly entropy: Float32Array;
+  /** Probability of its best token minus that of the second best; 0 unless the policy needs it. */
+  readonly margin: Float32Array;
+  /** Probability of the drawn token in the plain softmax. */
+  readonly plainProbability: Float32Array;
+  /** Entropy of the plain softmax, nats. */
+  readonly plainEntropy: Float32Array;
+  /** Most probable token. */
+  readonly best: Int32Array;
 }
 
 export interface Decision {
-  /** Indices into the proposal's arrays whose tokens are to be written, ascending. */
-  commit: readonly number[];
+  /** Indices into the proposal's arrays to be written, ascending. */
+  readonly commit: readonly number[];
+  /** Tokens to write instead of the drawn ones, by index into the proposal. */
+  readonly tokens?: ReadonlyMap<number, number> | undefined;
+}
+
+export interface SequenceDecoder {
+  /** The next forward; undefined when the sequence is done. */
+  plan(): Plan | undefined;
+  decide(proposal: Proposal): Decision;
 }
 
 export interface Policy {
   readonly name: string;
-  /** Steps after which the policy has committed everything. */
-  readonly steps: number;
-  decide(canvas: Canvas, proposal: Proposal, step: number): Decision;
+  /** Whether decisions look at the margin, which costs a partial sort. */
+  readonly needsMargin?: boolean | undefined;
+  /** A decoder for one sequence; it reads the canvas and never writes it. */
+  start(canvas: Canvas): SequenceDecoder;
+  /** Most forwards that a canvas can take: the loop ends with an error beyond it. */
+  limit(canvas: Canvas): number;
 }
 
-/** Where proposals come from: a network (propose.ts) or a table (scripted.ts). */
+export interface Request {
+  readonly canvas: Canvas;
+  readonly plan: Plan;
+}
+
+/** Where proposals come from: a network (propose.ts) or a table (scripted.ts). Counts each canvas's forwards. */
 export interface Proposer {
-  propose(canvas: Canvas, step: number): Proposal | Promise<Proposal>;
+  /** One proposal a request, in order. */
+  propose(requests: readonly Request[]): Proposal[] | Promise<Proposal[]>;
+  /** Frees what it holds for a sequence that is done. */
+  finish?(canvas: Canvas): void;
 }
