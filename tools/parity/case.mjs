@@ -78,6 +78,8 @@ export class Case {
    */
   tolerance(quantity, fallback) {
     const { tolerance } = this.json;
+    const plain = tolerance?.[`${quantity}_abs`];
+    if (typeof plain === "number") return { abs: plain };
     for (const candidate of [tolerance?.[quantity], tolerance]) {
       if (candidate === "exact") return { abs: 0 };
       if (candidate?.abs !== undefined || candidate?.rel !== undefined) return candidate;
@@ -119,7 +121,7 @@ export class Case {
 
   /** Names in the safetensors file that begin with `prefix`. @param {string} prefix */
   tensorNames(prefix) {
-    return this.json.tensors_file === undefined
+    return this.#tensorsFile() === undefined
       ? []
       : this.#open().names.filter((name) => name.startsWith(prefix));
   }
@@ -128,8 +130,14 @@ export class Case {
     this.#tensors?.close();
   }
 
+  /** Name of the file beside the case that holds its arrays. @returns {string | undefined} */
+  #tensorsFile() {
+    const { tensors_file: file, outputs } = this.json;
+    return file ?? (typeof outputs?.tensors === "string" ? outputs.tensors : undefined);
+  }
+
   #open() {
-    const file = this.json.tensors_file ?? `${this.#found.stem}.safetensors`;
+    const file = this.#tensorsFile() ?? `${this.#found.stem}.safetensors`;
     this.#tensors ??= openSafetensors(join(dirname(this.#found.path), file));
     return this.#tensors;
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
 // `npm run parity [-- DIR]`: runs every parity case below DIR (laid out as packages/unmask/test/parity/fixtures is,
-// which is also the default), prints a line a case and one JSON object last. Exit code 0 if all is well, 1 if a case
+// which is also the default), or those of some kinds, prints a line a case and one JSON object last. Exit code 0 if all is well, 1 if a case
 // fails, is of an unknown kind or is skipped without a reason, or if there is none, 2 for wrong use.
 
 import { existsSync, statSync } from "node:fs";
@@ -10,11 +10,14 @@ import { fileURLToPath } from "node:url";
 import { setThreads } from "../../packages/torch/dist/index.js";
 import { findCases } from "./discover.mjs";
 import { lineOf, summaryOf } from "./report.mjs";
-import { runCase } from "./run.mjs";
+import { kindNameOf, runCase } from "./run.mjs";
+import { selectionOf } from "./select.mjs";
 
-const help = `npm run parity [-- DIR] [--verbose]: holds unmask against recorded outputs of the reference code.
+const help = `npm run parity [-- DIR] [--kind WORDS] [--verbose]: holds unmask against recorded outputs of the reference code.
 DIR holds a folder a family with *.json cases, *.safetensors beside them, and the checkpoints that they name.
 Without DIR the repository's own cases are run. One line a case, a JSON summary last.
+  --kind     only kinds whose names have one of these words, separated by commas: "logits,cache" runs logits,
+             logits_full, dit_logits, logits_kv_cache; "sdar/decode" a kind of one family
   --verbose  stack traces of cases that break
 Exit code: 0 all agree; 1 a case fails, is of an unknown kind, or is skipped without a reason; 2 wrong use.`;
 
@@ -29,10 +32,11 @@ async function main(args) {
     console.log(help);
     return 0;
   }
-  const options = args.filter((arg) => arg.startsWith("-"));
-  const folders = args.filter((arg) => !arg.startsWith("-"));
-  const unknown = options.find((option) => option !== "--verbose");
-  if (unknown !== undefined) return refuse(`unknown option ${unknown}; there are --verbose and --help`);
+  const parsed = parse(args);
+  if ("problem" in parsed) return refuse(parsed.problem);
+  const { folders, verbose, words } = parsed;
+  const selection = selectionOf(words);
+  if ("problem" in selection) return refuse(selection.problem);
   if (folders.length > 1) return refuse(`give one folder, not ${folders.length}: ${folders.join(", ")}`);
   const folder = folders[0] === undefined ? ownFixtures : locate(folders[0]);
   if (!existsSync(folder) || !statSync(folder).isDirectory())
@@ -40,15 +44,44 @@ async function main(args) {
   setThreads(1); // the networks are tiny: more threads would only wait for each other
   const results = [];
   for (const found of findCases(folder)) {
-    const result = await runCase(found, { verbose: options.includes("--verbose") });
+    if (!selection.selects(kindNameOf(found))) continue;
+    const result = await runCase(found, { verbose });
     console.log(lineOf(result));
     results.push(result);
   }
-  if (results.length === 0)
-    console.error(`parity: ${folder} holds no case; a case is a *.json with its outputs`);
+  if (results.length === 0) {
+    const which = words.length === 0 ? "" : ` of the kinds ${words.join(", ")}`;
+    console.error(`parity: ${folder} holds no case${which}; a case is a *.json with its outputs`);
+  }
   const { summary, good } = summaryOf(results);
   console.log(JSON.stringify(summary));
   return good ? 0 : 1;
+}
+
+/**
+ * @param {string[]} args
+ * @returns {{ folders: string[], words: string[], verbose: boolean } | { problem: string }}
+ */
+function parse(args) {
+  /** @type {string[]} */
+  const folders = [];
+  /** @type {string[]} */
+  const words = [];
+  let verbose = false;
+  for (let i = 0; i < args.length; i++) {
+    const arg = /** @type {string} */ (args[i]);
+    if (arg === "--verbose") verbose = true;
+    else if (arg === "--kind" || arg.startsWith("--kind=")) {
+      const value = arg === "--kind" ? args[++i] : arg.slice("--kind=".length);
+      const given = (value ?? "").split(",").map((word) => word.trim());
+      if (given.some((word) => word === "" || word.startsWith("-")))
+        return { problem: "--kind takes words separated by commas, such as --kind logits,cache" };
+      words.push(...given);
+    } else if (arg.startsWith("-")) {
+      return { problem: `unknown option ${arg}; there are --kind, --verbose and --help` };
+    } else folders.push(arg);
+  }
+  return { folders, words, verbose };
 }
 
 /**

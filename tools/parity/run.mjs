@@ -7,6 +7,12 @@ import { Check } from "./compare.mjs";
 import { families, kindOf } from "./kinds/table.mjs";
 
 /**
+ * "family/kind" of a case.
+ * @param {import("./discover.mjs").Found} found
+ */
+export const kindNameOf = ({ family, stem }) => `${family}/${kindOf(family, stem).name}`;
+
+/**
  * @param {import("./discover.mjs").Found} found
  * @param {{ verbose: boolean }} options
  * @returns {Promise<import("./report.mjs").Result>}

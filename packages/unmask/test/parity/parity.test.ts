@@ -1,11 +1,24 @@
 // The parity runner over the repository's fixtures, and what it does with cases that are wrong, strange or broken.
 
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readParameters } from "../../src/models/load.ts";
+import { openModel } from "../../src/models/open.ts";
+import { saveLike } from "../../src/models/save.ts";
 import { writeOracleCases } from "./oracle-cases.ts";
 
 const fixtures = fileURLToPath(new URL("fixtures", import.meta.url));
@@ -44,11 +57,13 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 /** New values by dotted path into the JSON; undefined removes. */
 type Changes = Record<string, (old: number) => unknown>;
 
-/** Copies a case, and the checkpoint, into the temporary folder, with changes to its JSON. */
-function copyCase(name: string, changes: Changes = {}): void {
-  const target = join(folder, "mdlm");
-  cpSync(join(fixtures, "mdlm", "model"), join(target, "model"), { recursive: true });
-  const json = JSON.parse(readFileSync(join(fixtures, "mdlm", `${name}.json`), "utf8"));
+/** Copies a case, and its checkpoint, into the temporary folder, with changes to its JSON. */
+function copyCase(name: string, changes: Changes = {}, family = "mdlm"): void {
+  const target = join(folder, family);
+  const source = join(fixtures, family);
+  for (const model of ["model", "checkpoint"].filter((one) => existsSync(join(source, one))))
+    cpSync(join(source, model), join(target, model), { recursive: true });
+  const json = JSON.parse(readFileSync(join(source, `${name}.json`), "utf8"));
   for (const [path, change] of Object.entries(changes)) {
     const keys = path.split(".");
     const last = keys.pop()!;
@@ -56,16 +71,16 @@ function copyCase(name: string, changes: Changes = {}): void {
     owner[last] = change(owner[last]);
   }
   writeFileSync(join(target, `${name}.json`), JSON.stringify(json));
-  const { tensors_file: tensors } = json;
-  if (tensors !== undefined) cpSync(join(fixtures, "mdlm", tensors), join(target, tensors));
+  const tensors = json.tensors_file ?? json.outputs?.tensors;
+  if (tensors !== undefined) cpSync(join(source, tensors), join(target, tensors));
 }
 
 describe("the repository's fixtures", () => {
   it("all agree, each with a line, nothing left uncompared", async () => {
     const { exitCode, lines, summary } = await parity(fixtures);
     expect(summary.cases.filter(({ status }) => status !== "passed")).toEqual([]);
-    expect(summary).toMatchObject({ passed: 11, failed: 0, skipped: 0, unknown: 0 });
-    expect(lines).toHaveLength(12);
+    expect(summary).toMatchObject({ passed: 26, failed: 0, skipped: 0, unknown: 0 });
+    expect(lines).toHaveLength(27);
     expect(lines.filter((line) => line.includes("not compared"))).toEqual([]);
     expect(exitCode).toBe(0);
   });
@@ -136,7 +151,75 @@ describe("a wrong case", () => {
   });
 });
 
+describe("cases of networks", () => {
+  it("fail by what is wrong: an argmax, an id, a position, padding that is not honoured, an array", async () => {
+    const one = JSON.parse(readFileSync(join(fixtures, "llada", "logits_b2_left_pad.json"), "utf8"));
+    copyCase("logits_b1", { "outputs.argmax.0.3": (id) => id + 1 }, "llada");
+    copyCase("logits_b2", { "inputs.input_ids.1.2": (id) => (id + 1) % 300 }, "llada");
+    copyCase("logits_b2_left_pad", { "inputs.attention_mask": () => undefined }, "llada");
+    copyCase(
+      "logits_mask_ignored",
+      {
+        "outputs.compare_positions": () => one.inputs.attention_mask.map((row: number[]) => row.map(() => 1)),
+      },
+      "llada",
+    );
+    copyCase("logits_b2_left_pad", { "inputs.position_ids.1.9": (place) => place + 1 }, "dream");
+    copyCase("logits_kv_cache", { "arguments.block_size": () => 2 }, "sdar");
+    copyCase("logits", { "outputs.mean_nll": (nll) => nll + 2e-4 }, "gpt2");
+    const { summary } = await parity(folder);
+    expect(summary.cases.filter(({ status }) => status !== "failed")).toEqual([]);
+    const worst = Object.fromEntries(summary.cases.map((found) => [found.case, found.worst?.quantity]));
+    expect(worst["llada/logits_b1"]).toMatch(/^argmax/);
+    expect(worst["gpt2/logits"]).toMatch(/^mean_nll/);
+  });
+
+  it("are compared where they count: what stands at padding is free", async () => {
+    copyCase("logits_b2_left_pad", { "outputs.argmax.1.0": () => 1 }, "llada");
+    expect((await parity(folder)).exitCode).toBe(0);
+  });
+
+  it("of LLaDA and Dream hold for a sharded checkpoint beside the single file, bit for bit", async () => {
+    for (const family of ["llada", "dream"]) {
+      copyCase("logits_b1", {}, family);
+      const single = join(folder, family, "checkpoint");
+      const origin = openModel(single);
+      saveLike(origin, readParameters(origin), { folder: `${single}_sharded`, maxShardBytes: 100_000 });
+      expect(readdirSync(`${single}_sharded`)).toContain("model.safetensors.index.json");
+    }
+    const { exitCode } = await parity(folder);
+    expect(exitCode).toBe(0);
+    const embedding = join(folder, "dream", "checkpoint_sharded", "model-00001-of-00007.safetensors");
+    const bytes = readFileSync(embedding);
+    bytes[bytes.length - 4]! ^= 1;
+    writeFileSync(embedding, bytes);
+    const { summary } = await parity(folder);
+    expect(summary.cases.map(({ status }) => status)).toEqual(["failed", "passed"]);
+  });
+});
+
 describe("kinds", () => {
+  it.each([
+    [["--kind", "logits,cache"], ["dream", "gpt2", "llada", "mdlm", "sdar"], 16],
+    [["--kind=kv_cache", "--kind", "didi/student_ema,logits_full"], ["didi", "sdar"], 4],
+  ])("%j runs those alone", async (args, expected, count) => {
+    const { exitCode, lines, summary } = await parity(fixtures, ...args);
+    expect(summary).toMatchObject({ passed: count, failed: 0, skipped: 0, unknown: 0 });
+    expect(lines).toHaveLength(count + 1);
+    expect([...new Set(summary.cases.map(({ kind }) => kind.split("/")[0]))].sort()).toEqual(expected);
+    expect(exitCode).toBe(0);
+  });
+
+  it("selected ones decide the exit code, also where none is there", async () => {
+    copyCase("stratified_t");
+    copyCase("noise_schedule", { "outputs.alpha.7": (alpha) => alpha + 1e-4 });
+    expect((await parity(folder, "--kind", "stratified")).exitCode).toBe(0);
+    expect((await parity(folder, "--kind", "noise")).exitCode).toBe(1);
+    const none = await parity(folder, "--kind", "logits");
+    expect(none.exitCode).toBe(1);
+    expect(none.stderr).toContain("holds no case of the kinds logits");
+  });
+
   it("an unknown kind or family is an error that names a near one", async () => {
     copyCase("stratified_t");
     for (const path of ["mdlm/ancestral_setp_2", "mdml/ema"]) {
@@ -173,6 +256,9 @@ describe("the command", () => {
     [["/nowhere/at-all"], "is no folder"],
     [["--fast"], "unknown option --fast"],
     [["a", "b"], "give one folder"],
+    [["--kind"], "--kind takes words"],
+    [["--kind", "logit"], 'is called "logit" (did you mean "logits"?); known are mdlm/dit_logits, '],
+    [["--kind", "mdlm/decode"], 'no kind of case is called "mdlm/decode"'],
   ])("refuses %j with one sentence", async (args, words) => {
     const { exitCode, stderr } = await parity(...args);
     expect(exitCode).toBe(2);
