@@ -59,6 +59,17 @@ export function oneOf(name, text, choices) {
 }
 
 /**
+ * A list with commas between; all choices, if none is given.
+ * @template {string} T
+ * @param {string} name
+ * @param {string | undefined} text
+ * @param {readonly T[]} choices
+ */
+export function someOf(name, text, choices) {
+  return text?.split(",").map((one) => /** @type {T} */ (oneOf(name, one, choices))) ?? [...choices];
+}
+
+/**
  * Those whose name contains one of the wanted texts; all, if none is wanted.
  * @template {{ name: string }} T
  * @param {string[] | undefined} wanted

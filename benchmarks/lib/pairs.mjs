@@ -70,3 +70,14 @@ export function difference(ours, peer) {
   const largest = Math.max(...ours.map((value, i) => Math.abs(value - (peer[i] ?? Number.NaN)) / scale));
   return ours.length === peer.length && Number.isFinite(largest) ? largest : Number.POSITIVE_INFINITY;
 }
+
+/**
+ * Seconds of `count` calls of `work`.
+ * @param {number} count
+ * @param {() => void} work
+ */
+export function timed(count, work) {
+  const begin = performance.now();
+  for (let i = 0; i < count; i++) work();
+  return (performance.now() - begin) / 1000;
+}

@@ -56,7 +56,10 @@ export class Peer {
   static async start(script, { python, threads }) {
     const peer = new Peer(python, script);
     const facts = await peer.ask({ do: "start", threads });
-    if (facts.missing !== undefined) throw new PeerMissing(`${python} has no torch; ${remedy}`);
+    if (facts.missing !== undefined) {
+      peer.stop();
+      throw new PeerMissing(`${python} has no torch; ${remedy}`);
+    }
     peer.facts = /** @type {PeerFacts} */ (/** @type {unknown} */ (facts));
     return peer;
   }
@@ -70,6 +73,17 @@ export class Peer {
   async open(name, request) {
     const answer = await this.ask({ do: "open", case: name, ...request });
     return /** @type {{ value: number[] }} */ (answer);
+  }
+
+  /**
+   * Loads a checkpoint for the cases that follow; of several dtypes the one in which the probe is fastest.
+   * @param {{ folder: string, dtypes: string[], probe: number[][] }} request
+   */
+  async load(request) {
+    const answer = await this.ask({ do: "load", ...request });
+    return /** @type {{ dtype: string, seconds: Record<string, number> }} */ (
+      /** @type {unknown} */ (answer)
+    );
   }
 
   /**

@@ -24,7 +24,8 @@ import {
   toNumbers,
   transpose,
 } from "@unmask/torch";
-import { uniforms } from "./inputs.mjs";
+import { uniforms } from "../lib/inputs.mjs";
+import { timed } from "../lib/pairs.mjs";
 
 /** @typedef {import("@unmask/torch").Tensor} Tensor */
 
@@ -107,17 +108,6 @@ function chain(a, b) {
   const largest = amax(y, { dim: -1, keepdim: true });
   y = sub(y, largest);
   return abs(y);
-}
-
-/**
- * Seconds of `count` calls of `work`.
- * @param {number} count
- * @param {() => void} work
- */
-export function timed(count, work) {
-  const begin = performance.now();
-  for (let i = 0; i < count; i++) work();
-  return (performance.now() - begin) / 1000;
 }
 
 /** @param {Tensor[]} tensors */

@@ -4,8 +4,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cat, convert, matmul, narrow, reshape, scope, tensor, toNumbers } from "@unmask/torch";
-import { dispose, timed } from "./calls.mjs";
-import { uniforms } from "./inputs.mjs";
+import { uniforms } from "../lib/inputs.mjs";
+import { timed } from "../lib/pairs.mjs";
+import { dispose } from "./calls.mjs";
 
 /**
  * @param {"float32" | "bfloat16"} dtype

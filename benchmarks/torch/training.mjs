@@ -21,8 +21,8 @@ import { initialiseMdlm } from "../../packages/unmask/dist/models/initialise.js"
 import { Mdlm } from "../../packages/unmask/dist/models/mdlm.js";
 import { noisyBatch } from "../../packages/unmask/dist/train/batch.js";
 import { batchLoss } from "../../packages/unmask/dist/train/loss.js";
-import { timed } from "./calls.mjs";
-import { uniforms } from "./inputs.mjs";
+import { uniforms } from "../lib/inputs.mjs";
+import { timed } from "../lib/pairs.mjs";
 
 /**
  * @typedef {object} Size
