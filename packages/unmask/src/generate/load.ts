@@ -5,13 +5,25 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Device } from "@unmask/torch";
 import { CheckpointError } from "../base/errors.ts";
+import { fetchCheckpoint } from "../hub/checkpoint.ts";
+import { isModelId } from "../hub/names.ts";
+import type { HubProgress } from "../hub/progress.ts";
 import type { Facts, Network } from "../models/family.ts";
 import { type LoadedNetwork, loadNetwork, type WeightDtype } from "../models/load.ts";
 import { isModelFolder, type OpenModel, openModel, parameterCount } from "../models/open.ts";
+import { type ChatTemplate, loadChatTemplate } from "../text/chat-template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { loadTokenizer } from "../text/tokenizer-files.ts";
 
-export interface LoadOptions {
+/** For models that are fetched from the hub. */
+export interface FetchOptions {
+  /** Branch, tag or commit; "main" by default. */
+  readonly revision?: string | undefined;
+  readonly onProgress?: ((progress: HubProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LoadOptions extends FetchOptions {
   /** "cpu" by default. */
   readonly device?: Device | undefined;
   /** "auto" (the default) keeps the dtypes of the files; "int8" shrinks matrices to a byte a value. */
@@ -28,14 +40,16 @@ export interface Model {
   readonly origin: LoadedNetwork;
   /** Absent for a folder of weights alone. */
   readonly tokenizer: Tokenizer | undefined;
+  /** How messages become a prompt; absent without a tokenizer. */
+  readonly template: ChatTemplate | undefined;
   readonly parameterCount: number;
   /** Frees the weights. */
   dispose(): void;
 }
 
-/** Loads a model folder or the model of a training run's folder. Throws a CheckpointError or UnsupportedError. */
+/** Loads a folder, a training run's folder, or a model of the hub. Throws a CheckpointError or UnsupportedError. */
 export async function load(source: string, options: LoadOptions = {}): Promise<Model> {
-  const folder = modelFolder(source);
+  const folder = await modelFolder(source, options);
   const tokenizer = hasTokenizer(folder) ? await loadTokenizer(folder) : undefined;
   const facts = resolveFacts(openModel(folder), tokenizer);
   const origin = loadNetwork(folder, options);
@@ -47,6 +61,7 @@ export async function load(source: string, options: LoadOptions = {}): Promise<M
     network,
     origin,
     tokenizer,
+    template: tokenizer === undefined ? undefined : await loadChatTemplate(folder, tokenizer),
     parameterCount: parameterCount(origin.shapes),
     dispose,
   };
@@ -112,13 +127,29 @@ function checkIsSpecial(folder: string, maskId: number | undefined, tokenizer: T
   );
 }
 
-/** The folder itself, or the model of a training run's folder. */
-export function modelFolder(path: string): string {
-  if (!existsSync(path) || !statSync(path).isDirectory()) {
-    throw new CheckpointError(
-      `${path}: no such folder; give the folder of a trained model (unmask train makes one)`,
-    );
+/**
+ * Where a model's files lie: the folder itself, the model of a training run's folder, or the shared cache of the hub
+ * after a download. Throws a CheckpointError.
+ */
+export async function modelFolder(source: string, options: FetchOptions = {}): Promise<string> {
+  if (existsSync(source) && statSync(source).isDirectory()) return folderWithin(source);
+  if (isModelId(source) && !looksLikePath(source)) {
+    const { revision, onProgress, signal } = options;
+    const { folder } = await fetchCheckpoint(source, { revision, onProgress, signal });
+    return folder;
   }
+  throw new CheckpointError(
+    `${source}: no such folder; give the folder of a trained model (unmask train makes one) or a Hugging Face id`,
+  );
+}
+
+/** "runs/mine" may be an id too; it is a path where there is a folder "runs". */
+function looksLikePath(source: string): boolean {
+  const [first = ""] = source.split("/");
+  return source.includes("/") ? existsSync(first) : source.startsWith(".");
+}
+
+function folderWithin(path: string): string {
   const inner = join(path, "model");
   if (isModelFolder(path)) return path;
   if (isModelFolder(inner)) return inner;

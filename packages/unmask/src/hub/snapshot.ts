@@ -31,12 +31,12 @@ import { type HubSettings, hubSettings } from "./settings.ts";
 
 export interface SnapshotOptions {
   /** Branch, tag or commit; "main" unless given. */
-  revision?: string;
+  revision?: string | undefined;
   /** All unless given. */
-  files?: Wanted;
-  onProgress?: OnProgress;
-  settings?: HubSettings;
-  signal?: AbortSignal;
+  files?: Wanted | undefined;
+  onProgress?: OnProgress | undefined;
+  settings?: HubSettings | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface Snapshot {
