@@ -5,9 +5,10 @@ import { fileURLToPath } from "node:url";
 import { toNumbers } from "@unmask/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HubServer } from "../../test/hub/server.ts";
+import { saveLike } from "../models/save.ts";
 import { load } from "./load.ts";
 
-const _fixture = fileURLToPath(new URL("../../test/parity/fixtures/llada/checkpoint", import.meta.url));
+const fixture = fileURLToPath(new URL("../../test/parity/fixtures/llada/checkpoint", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "unmask-load-"));
 const sharded = join(root, "sharded");
 let server: HubServer;
@@ -15,6 +16,8 @@ const before = { ...process.env };
 
 beforeAll(async () => {
   server = await HubServer.start();
+  const original = await load(fixture);
+  saveLike(original.origin, original.network.parameters, { folder: sharded, maxShardBytes: 400_000 });
   const files = Object.fromEntries(
     readdirSync(sharded).map((name) => [name, readFileSync(join(sharded, name))]),
   );
