@@ -74,6 +74,13 @@ export function fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: Dt
   return result;
 }
 
+/** Copies the elements, row-major and little-endian, into `bytes`, which must be exactly as long. */
+export function readInto(bytes: Uint8Array, source: Tensor): void {
+  scope(() => {
+    if (bytes.length > 0) native.readBytes(toHost(source).handle, bytes);
+  });
+}
+
 /** The elements as a typed array in row-major order; float16 and bfloat16 appear as their bits (Uint16Array). */
 export function toTypedArray(source: Tensor): TypedArray {
   return scope(() => {

@@ -3,7 +3,7 @@
 // the reference leaves the order to a hash map. Tensors are written in pieces, so that a save needs little memory
 // beyond the tensors (a tensor that is not contiguous is copied, one at a time).
 
-import { toTypedArray } from "../core/create.ts";
+import { readInto } from "../core/create.ts";
 import { dtypes } from "../core/dtype.ts";
 import { scope } from "../core/scope.ts";
 import { Tensor } from "../core/tensor.ts";
@@ -19,7 +19,7 @@ export interface SaveOptions {
   metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-const pieceBytes = 1 << 24;
+const pieceBytes = 1 << 22;
 
 /**
  * Writes tensors of any device and layout to one file, atomically: a failure, a full disk or a kill leaves an
@@ -99,17 +99,20 @@ function checkText(path: string, text: string, what: string): void {
     throw new SafetensorsError(path, `${what} must be valid Unicode, got ${quote(text)}`);
 }
 
+/** Through one buffer: pieces in arrays of their own would wait for the garbage collector. */
 function appendTensor(append: Append, tensor: Tensor): void {
   const { size, dtype } = tensor;
   if (size === 0) return;
-  const step = pieceBytes / dtypes[dtype].bytes;
+  const { bytes } = dtypes[dtype];
+  const step = pieceBytes / bytes;
+  const buffer = new Uint8Array(Math.min(size, step) * bytes);
   scope(() => {
     const flat = reshape(detach(tensor), [size]);
     for (let start = 0; start < size; start += step) {
-      scope(() => {
-        const piece = toTypedArray(narrow(flat, 0, start, Math.min(step, size - start)));
-        append(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
-      });
+      const count = Math.min(step, size - start);
+      const piece = buffer.subarray(0, count * bytes);
+      readInto(piece, narrow(flat, 0, start, count));
+      append(piece);
     }
   });
 }

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { expectClose } from "../../test/helpers.ts";
 import { attentionOracle, type Matrix, rotaryAngle, rotateOracle } from "../../test/oracle/attention.ts";
 import { grad } from "../core/autograd.ts";
-import { convert, setRequiresGrad, tensor, toNested } from "../core/create.ts";
+import { convert, setRequiresGrad, tensor, toNested, toTypedArray } from "../core/create.ts";
 import type { Dtype } from "../core/dtype.ts";
+import { scope } from "../core/scope.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { sum } from "../generated/ops.ts";
 import { attention } from "./attention.ts";
@@ -54,6 +55,29 @@ describe("attention", () => {
       expect(head[2]).toEqual([0, 0, 0, 0]);
       expect(head[1]!.every((g) => g > 0)).toBe(true);
     }
+  });
+
+  it.each([
+    ["rows", [3, 4, 2, 1200]],
+    ["heads", [1, 18, 9, 1000]],
+  ] as const)("takes %s in blocks where the scores are many, with the same values", (_, [B, H, G, L]) => {
+    const random = (heads: number, length: number) => {
+      const values = Float32Array.from({ length: B * heads * length * 2 }, (_, i) =>
+        Math.sin(i * (heads + 1)),
+      );
+      return tensor(values, [B, heads, length, 2]);
+    };
+    const bias = tensor(
+      Float32Array.from({ length: B * L }, (_, i) => -(i % 7)),
+      [B, 1, 1, L],
+    );
+    const run = (gradient: boolean) =>
+      scope(() => {
+        const query = setRequiresGrad(random(H, L), gradient); // with gradients there are no blocks
+        return toTypedArray(attention(query, random(G, L), random(G, L), { bias }));
+      });
+    const [blocks, whole] = [run(false), run(true)] as [Float32Array, Float32Array];
+    expect(blocks.every((value, i) => Math.abs(value - whole[i]!) < 1e-6)).toBe(true);
   });
 
   it("stays finite where scores are huge", () => {
