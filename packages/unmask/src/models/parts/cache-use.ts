@@ -26,7 +26,7 @@ export function planCache(use: CacheUse | undefined, [rows, fed]: readonly [numb
   if (cache.shape.rows !== rows) {
     throw new RangeError(`the cache is for ${cache.shape.rows} rows, the forward has ${rows}`);
   }
-  if (at < 0 || at > cache.length || keep < 0 || keep > fed) {
+  if (!isCount(at, cache.length) || !isCount(keep, fed)) {
     throw new RangeError(
       `cannot feed ${fed} positions at column ${at} and keep ${keep}: the cache holds ${cache.length}`,
     );
@@ -38,3 +38,6 @@ export function planCache(use: CacheUse | undefined, [rows, fed]: readonly [numb
     finish: () => cache.advance(at, fed, keep),
   };
 }
+
+const isCount = (value: number, limit: number): boolean =>
+  Number.isInteger(value) && value >= 0 && value <= limit;

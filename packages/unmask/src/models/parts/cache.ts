@@ -6,7 +6,17 @@
 //
 // A cache belongs to one network and one batch of rows. Gradients do not flow through it.
 
-import { copy_, type Device, type Dtype, empty, keep, narrow, scope, type Tensor } from "@unmask/torch";
+import {
+  copy_,
+  type Device,
+  type Dtype,
+  empty,
+  keep,
+  narrow,
+  noGrad,
+  scope,
+  type Tensor,
+} from "@unmask/torch";
 import { invariant } from "../../base/errors.ts";
 
 export interface CacheShape {
@@ -53,10 +63,12 @@ export class KeyValueCache {
     this.reserve(at + count);
     const end = Math.max(this.used, at + count);
     const { keys, values } = this.buffers[layer]!;
-    scope(() => {
-      copy_(narrow(keys, 2, at, count), fed.keys);
-      copy_(narrow(values, 2, at, count), fed.values);
-    });
+    scope(() =>
+      noGrad(() => {
+        copy_(narrow(keys, 2, at, count), fed.keys);
+        copy_(narrow(values, 2, at, count), fed.values);
+      }),
+    );
     return { keys: narrow(keys, 2, 0, end), values: narrow(values, 2, 0, end) };
   }
 

@@ -24,6 +24,15 @@ export function positiveInteger(raw: RawConfig, field: string, fallback?: number
   return value as number;
 }
 
+/** More layers than any network has; a damaged count would list names until memory ends. */
+const mostLayers = 10_000;
+
+export function layerCount(raw: RawConfig, field: string): number {
+  const value = positiveInteger(raw, field);
+  if (value > mostLayers) throw wrong(raw, field, { found: value, expected: `at most ${mostLayers} layers` });
+  return value;
+}
+
 export function positiveNumber(raw: RawConfig, field: string, fallback?: number): number {
   const value = raw.values[field] ?? fallback;
   if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value)) {
@@ -61,8 +70,9 @@ export function tokenIds(raw: RawConfig, field: string, vocabularySize: number):
 export function expectField(raw: RawConfig, field: string, served: readonly unknown[]): void {
   const value = raw.values[field];
   if (value === undefined || value === null || served.includes(value)) return;
-  const known = served.map(show).join(" or ");
-  throw new UnsupportedError(`${raw.path}: ${field} is ${show(value)}; only ${known} is served`, { field });
+  const known =
+    served.length === 0 ? "it is not served yet" : `only ${served.map(show).join(" or ")} is served`;
+  throw new UnsupportedError(`${raw.path}: ${field} is ${show(value)}; ${known}`, { field });
 }
 
 /** Refuses sizes that do not divide. */

@@ -1,7 +1,7 @@
 // Fields of config.json and names of weights that Dream and SDAR have from Qwen.
 
 import type { RawConfig } from "../family.ts";
-import { expectField, expectMultiple, flag, positiveInteger, positiveNumber } from "./fields.ts";
+import { expectField, expectMultiple, flag, layerCount, positiveInteger, positiveNumber } from "./fields.ts";
 import type { Architecture, Names } from "./transformer.ts";
 
 const names: Names = {
@@ -27,6 +27,8 @@ export function qwenSizes(raw: RawConfig) {
   expectField(raw, "hidden_act", ["silu"]);
   expectField(raw, "use_sliding_window", [false]);
   expectField(raw, "rope_scaling", []);
+  // Where transformers 5 writes the base and the scaling; the base must not be missed.
+  expectField(raw, "rope_parameters", []);
   const hiddenSize = positiveInteger(raw, "hidden_size");
   const heads = positiveInteger(raw, "num_attention_heads");
   const keyHeads = positiveInteger(raw, "num_key_value_heads", heads);
@@ -39,7 +41,7 @@ export function qwenSizes(raw: RawConfig) {
   return {
     vocabularySize: positiveInteger(raw, "vocab_size"),
     hiddenSize,
-    layers: positiveInteger(raw, "num_hidden_layers"),
+    layers: layerCount(raw, "num_hidden_layers"),
     heads,
     keyHeads,
     headSize,
