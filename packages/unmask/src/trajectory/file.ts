@@ -1,0 +1,134 @@
+// Trajectories as Parquet: a shard is one file, a row one sequence, lists for what is per token or per forward. The
+// header is JSON in the file's key-value metadata under "unmask.trajectory". Works on bytes, so also in a browser;
+// pandas and DuckDB open the same file.
+
+import { parquetMetadata, parquetReadObjects } from "hyparquet";
+import { ByteWriter, parquetWrite } from "hyparquet-writer";
+import { DataError } from "../base/errors.ts";
+import { formatVersion, type Trajectory, type TrajectoryHeader } from "./record.ts";
+
+const metadataKey = "unmask.trajectory";
+
+type Kind = "INT32" | "INT64" | "FLOAT" | "DOUBLE" | "STRING";
+
+/** Columns that hold one value a sequence. */
+const scalars = {
+  sequence: "INT64",
+  forwards: "INT32",
+  finish_reason: "STRING",
+  seconds: "DOUBLE",
+} as const satisfies Partial<Record<keyof Trajectory, Kind>>;
+
+/** Columns that hold a list a sequence. */
+const lists = {
+  prompt_ids: "INT32",
+  token_ids: "INT32",
+  given: "INT32",
+  reveal_step: "INT32",
+  confidence: "FLOAT",
+  entropy: "FLOAT",
+  fed_from: "INT32",
+  fed_length: "INT32",
+  cached: "INT32",
+} as const satisfies Partial<Record<keyof Trajectory, Kind>>;
+
+const perToken = ["given", "reveal_step", "confidence", "entropy"] as const;
+const perForward = ["fed_from", "fed_length", "cached"] as const;
+
+/** A shard's bytes. */
+export function encodeTrajectories(header: TrajectoryHeader, rows: readonly Trajectory[]): Uint8Array {
+  const writer = new ByteWriter();
+  const names = [...Object.keys(scalars), ...Object.keys(lists)] as (keyof Trajectory)[];
+  parquetWrite({
+    writer,
+    schema: schema(),
+    columnData: names.map((name) => ({ name, data: rows.map((row) => cell(name, row)) })),
+    kvMetadata: [{ key: metadataKey, value: JSON.stringify({ version: formatVersion, ...header }) }],
+    createdBy: "unmask",
+  });
+  return new Uint8Array(writer.getBuffer());
+}
+
+const cell = (name: keyof Trajectory, row: Trajectory) =>
+  name === "sequence" ? BigInt(row.sequence) : row[name];
+
+function schema() {
+  const element = (name: string, kind: Kind) =>
+    kind === "STRING"
+      ? {
+          name,
+          type: "BYTE_ARRAY" as const,
+          converted_type: "UTF8" as const,
+          repetition_type: "REQUIRED" as const,
+        }
+      : { name, type: kind, repetition_type: "REQUIRED" as const };
+  const list = (name: string, kind: Kind) => [
+    { name, repetition_type: "REQUIRED" as const, num_children: 1, converted_type: "LIST" as const },
+    { name: "list", repetition_type: "REPEATED" as const, num_children: 1 },
+    element("element", kind),
+  ];
+  const count = Object.keys(scalars).length + Object.keys(lists).length;
+  return [
+    { name: "root", num_children: count },
+    ...Object.entries(scalars).map(([name, kind]) => element(name, kind)),
+    ...Object.entries(lists).flatMap(([name, kind]) => list(name, kind)),
+  ];
+}
+
+export interface TrajectoryFile {
+  readonly header: TrajectoryHeader;
+  readonly rows: readonly Trajectory[];
+}
+
+/** Reads a shard. `source` names it in messages. Throws a DataError if it is none, damaged, or of another version. */
+export async function decodeTrajectories(bytes: Uint8Array, source: string): Promise<TrajectoryFile> {
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  let metadata: ReturnType<typeof parquetMetadata>;
+  let objects: Record<string, unknown>[];
+  try {
+    metadata = parquetMetadata(file);
+    objects = await parquetReadObjects({ file, metadata });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `${source}: no readable Parquet file (${reason}); it may be cut off: write it again`;
+    throw new DataError(message, { source }, { cause });
+  }
+  const stored = metadata.key_value_metadata?.find(({ key }) => key === metadataKey)?.value;
+  return {
+    header: readHeader(stored, source),
+    rows: objects.map((row, i) => readRow(row, `${source}, row ${i}`)),
+  };
+}
+
+function readHeader(stored: string | undefined, source: string): TrajectoryHeader {
+  if (stored === undefined) {
+    throw new DataError(`${source}: a Parquet file, but not of trajectories; give one that unmask wrote`);
+  }
+  const { version, ...header } = JSON.parse(stored) as TrajectoryHeader & { version: number };
+  if (version !== formatVersion) {
+    throw new DataError(
+      `${source}: trajectories of format version ${version}, this program reads ${formatVersion}; generate them again`,
+    );
+  }
+  return header;
+}
+
+function readRow(row: Record<string, unknown>, place: string): Trajectory {
+  const read: Record<string, unknown> = {};
+  for (const name of Object.keys(scalars)) read[name] = row[name];
+  for (const name of Object.keys(lists)) read[name] = Array.from((row[name] ?? []) as ArrayLike<number>);
+  read.sequence = Number(row.sequence);
+  const result = read as unknown as Trajectory;
+  for (const name of perToken) {
+    if (result[name].length === result.token_ids.length) continue;
+    const [found, expected] = [result[name].length, result.token_ids.length];
+    throw new DataError(`${place}: ${name} has ${found} values for ${expected} tokens; the file is damaged`);
+  }
+  for (const name of perForward) {
+    if (result[name].length === result.forwards) continue;
+    throw new DataError(
+      `${place}: ${name} has ${result[name].length} values for ${result.forwards} forwards; the file is damaged`,
+    );
+  }
+  return result;
+}

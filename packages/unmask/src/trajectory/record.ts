@@ -1,0 +1,47 @@
+// The record of one generated sequence: what was written when, and how sure the network was. The sampler writes it,
+// distillers read it, evaluation counts forwards from it, the inspector replays it.
+//
+// Per token arrays are parallel to `token_ids` (everything behind the prompt, given tokens included). A forward counts
+// from 0. `reveal_step` is the forward whose proposal was committed: −1 for a token that was given, and for one that
+// was written without a proposal (the padding behind an end of text).
+
+/** What a file of trajectories says of all its sequences. */
+export interface TrajectoryHeader {
+  /** Where the model came from: an id or a folder's name. */
+  readonly model: string;
+  /** Hash of config.json, which a reader holds against its own model. */
+  readonly model_hash: string;
+  readonly tokenizer_hash: string;
+  /** Hash of the chat template; "" for none. */
+  readonly template_hash: string;
+  readonly decoder: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly fidelity: string;
+  readonly seed: number;
+  readonly mask_id: number;
+}
+
+/** One sequence. */
+export interface Trajectory {
+  /** Its place in the whole request; with the seed it gives every random number. */
+  readonly sequence: number;
+  readonly prompt_ids: readonly number[];
+  readonly token_ids: readonly number[];
+  /** 1 where the token was given (infilling); all 0 for a plain continuation. */
+  readonly given: readonly number[];
+  readonly reveal_step: readonly number[];
+  /** Probability of the token in the plain softmax when it was committed; NaN where reveal_step is −1. */
+  readonly confidence: readonly number[];
+  /** Entropy of that softmax, nats; NaN where reveal_step is −1. */
+  readonly entropy: readonly number[];
+  /** Forwards of the network (NFE); passes that only fill a cache count. */
+  readonly forwards: number;
+  /** For each forward: first column fed, columns fed, columns that the cache held before it. */
+  readonly fed_from: readonly number[];
+  readonly fed_length: readonly number[];
+  readonly cached: readonly number[];
+  readonly finish_reason: string;
+  readonly seconds: number;
+}
+
+export const formatVersion = 1;
