@@ -67,6 +67,8 @@ function planAll(running: readonly Running[], proposer: Proposer): Planned[] {
     const plan = decoder.plan();
     if (plan?.fill !== undefined) fill(canvas, plan.fill);
     if (plan === undefined) {
+      const ending = decoder.ending?.();
+      if (ending !== undefined) fill(canvas, ending);
       proposer.finish?.(canvas);
       continue;
     }

@@ -122,7 +122,10 @@ function select(proposal: Proposal, candidates: Int32Array): Proposal {
   };
 }
 
-/** Requests that go through the network together: those without a cache, up to a number of padded columns. */
+/**
+ * Requests that go through the network together: those without a cache that see in the network's own way, up to a
+ * number of padded columns.
+ */
 function groups(
   requests: readonly Request[],
   pending: readonly number[],
@@ -133,7 +136,7 @@ function groups(
   let longest = 0;
   for (const i of pending) {
     const { plan } = requests[i]!;
-    if (plan.cache !== undefined) {
+    if (plan.cache !== undefined || plan.sees !== undefined) {
       result.push([i]);
       continue;
     }
@@ -167,7 +170,7 @@ function forward(network: Denoiser, requests: readonly Request[], context: Forwa
       const inputs = tensorsOf(requests, fed, { columns, device: context.device, shift: context.shift ?? 0 });
       const options: ForwardOptions = {
         products: context.products,
-        visibility: context.visibility,
+        visibility: requests[0]!.plan.sees ?? context.visibility,
         padding: inputs.padding,
         cache: fed[0]!.cache,
         positions: inputs.positions,

@@ -31,6 +31,16 @@ export interface Plan extends Feed {
   readonly reuse?: boolean | undefined;
   /** Written before the forward: an end of text and what comes behind it. */
   readonly fill?: Fill | undefined;
+  /** How columns see each other in this forward; the network's own way by default. */
+  readonly sees?: BlockCausal | undefined;
+}
+
+/** A column sees its own block, whole, and all earlier ones. */
+export interface BlockCausal {
+  readonly kind: "block-causal";
+  /** Columns of the first block, a prompt; the others have `blockLength`. */
+  readonly firstBlock: number;
+  readonly blockLength: number;
 }
 
 export interface Fill {
@@ -71,6 +81,8 @@ export interface SequenceDecoder {
   /** The next forward; undefined when the sequence is done. */
   plan(): Plan | undefined;
   decide(proposal: Proposal): Decision;
+  /** Asked once, when there is no further forward: what is still written then. */
+  ending?(): Fill | undefined;
 }
 
 export interface Policy {

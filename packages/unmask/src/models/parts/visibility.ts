@@ -7,6 +7,7 @@ import {
   add,
   anyDim,
   arange,
+  clamp,
   convert,
   type Device,
   divideRounding,
@@ -16,6 +17,7 @@ import {
   logicalNot,
   logicalOr,
   reshape,
+  sub,
   type Tensor,
   unsqueeze,
   where,
@@ -26,8 +28,11 @@ export type Visibility =
   | { readonly kind: "full" }
   /** A position sees itself and what stands before it. */
   | { readonly kind: "causal" }
-  /** A position sees its own block, whole, and all earlier blocks; blocks are aligned to column 0. */
-  | { readonly kind: "block-causal"; readonly blockLength: number }
+  /**
+   * A position sees its own block, whole, and all earlier blocks. Blocks are aligned to column 0, or follow a first
+   * block of a length of its own, such as a prompt.
+   */
+  | { readonly kind: "block-causal"; readonly blockLength: number; readonly firstBlock?: number | undefined }
   /** bool [L, K] or [B, L, K]: true where the query sees the key. */
   | { readonly kind: "explicit"; readonly allowed: Tensor };
 
@@ -66,11 +71,12 @@ function allowedByStructure(visibility: Visibility, columns: Columns): Tensor | 
     case "full":
       return undefined;
     case "causal":
-      return keys <= at + 1 ? undefined : notAfter(columns, 1);
+      return keys <= at + 1 ? undefined : notAfter(columns, { blockLength: 1, firstBlock: 0 });
     case "block-causal": {
-      const { blockLength } = visibility;
-      const firstBlockEnd = (Math.floor(at / blockLength) + 1) * blockLength;
-      return keys <= firstBlockEnd ? undefined : notAfter(columns, blockLength);
+      const { blockLength, firstBlock = 0 } = visibility;
+      const blocks = Math.max(Math.floor((at - firstBlock) / blockLength) + 1, 0);
+      const queryBlockEnd = firstBlock + blocks * blockLength;
+      return keys <= queryBlockEnd ? undefined : notAfter(columns, { blockLength, firstBlock });
     }
     case "explicit": {
       const { allowed } = visibility;
@@ -86,8 +92,14 @@ function allowedByStructure(visibility: Visibility, columns: Columns): Tensor | 
 }
 
 /** Whether the key's block is not after the query's, bool [1, L, K]. */
-function notAfter({ at, queries, keys, device }: Columns, blockLength: number): Tensor {
-  const block = (index: Tensor) => divideRounding(index, blockLength, { roundingMode: "floor" });
+function notAfter(
+  { at, queries, keys, device }: Columns,
+  { blockLength, firstBlock }: { blockLength: number; firstBlock: number },
+): Tensor {
+  const block = (index: Tensor) => {
+    const behindFirst = divideRounding(sub(index, firstBlock), blockLength, { roundingMode: "floor" });
+    return clamp(behindFirst, { min: -1 });
+  };
   const query_L1 = unsqueeze(add(arange(0, queries, { dtype: "int64", device }), at), 1);
   const key_1K = unsqueeze(arange(0, keys, { dtype: "int64", device }), 0);
   return unsqueeze(le(block(key_1K), block(query_L1)), 0);
