@@ -26,6 +26,11 @@ interface Running {
   readonly decoder: SequenceDecoder;
 }
 
+export interface DecodeOptions {
+  /** Asked before every step: a sequence that has all it needs leaves early. */
+  readonly isDone?: ((row: number) => boolean) | undefined;
+}
+
 /**
  * Decodes the canvases, each under its policy (one for all, or one each). Yields after every step what each sequence
  * that took part did. Leaving the iteration early leaves the canvases as they are.
@@ -34,6 +39,7 @@ export async function* decode(
   canvases: readonly Canvas[],
   proposer: Proposer,
   policies: Policy | readonly Policy[],
+  { isDone = () => false }: DecodeOptions = {},
 ): AsyncGenerator<SequenceStep[]> {
   let running: Running[] = canvases.map((canvas, row) => {
     const policy = "name" in policies ? policies : policies[row]!;
@@ -41,7 +47,7 @@ export async function* decode(
   });
   try {
     while (running.length > 0) {
-      const planned = planAll(running, proposer);
+      const planned = planAll(running, proposer, isDone);
       running = planned.map(({ sequence }) => sequence);
       if (running.length === 0) return;
       const proposals = await proposer.propose(
@@ -60,11 +66,15 @@ interface Planned {
 }
 
 /** The next forward of every sequence; those that are done leave. */
-function planAll(running: readonly Running[], proposer: Proposer): Planned[] {
+function planAll(
+  running: readonly Running[],
+  proposer: Proposer,
+  isDone: (row: number) => boolean,
+): Planned[] {
   const planned: Planned[] = [];
   for (const sequence of running) {
     const { canvas, policy, decoder } = sequence;
-    const plan = decoder.plan();
+    const plan = isDone(sequence.row) ? undefined : decoder.plan();
     if (plan?.fill !== undefined) fill(canvas, plan.fill);
     if (plan === undefined) {
       const ending = decoder.ending?.();
