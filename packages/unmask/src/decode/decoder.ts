@@ -5,7 +5,9 @@
 
 import { ConfigError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
+import type { Canvas } from "./canvas.ts";
 import type { Policy } from "./policies/policy.ts";
+import type { ProposerOptions } from "./propose.ts";
 import type { Sampling } from "./sample.ts";
 
 /** Facts of a model that decoders ask for; models/family.ts has more. */
@@ -55,8 +57,12 @@ export interface ReadyDecoder {
   readonly guidance?: number | undefined;
   /** Tokens that may not be drawn besides the mask. */
   readonly forbiddenIds?: readonly number[] | undefined;
+  /** How the fed columns see each other; the network's own way by default. */
+  readonly visibility?: ProposerOptions["visibility"];
   /** Columns that the canvas needs behind the prompt and the text, to fill the last block; they are cut off again. */
   readonly extraColumns?: number | undefined;
+  /** The column behind the text that a canvas holds, for decoders that end at a stop token and leave the rest open. */
+  textEnd?(canvas: Canvas): number;
 }
 
 export interface Decoder {
