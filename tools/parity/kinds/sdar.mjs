@@ -2,14 +2,16 @@
 // SDAR: block diffusion.
 
 import { blockCache, blockLogits } from "./network/blocks.mjs";
-import { skipped } from "./skipped.mjs";
+import { blockDecoding } from "./sdar/decode.mjs";
+import { bookkeeping, samplingFilter } from "./sdar/rules.mjs";
+import { generationScript } from "./sdar/script.mjs";
 
 /** @type {import("./table.mjs").Kinds} */
 export const kinds = {
   logits_full: blockLogits,
   logits_kv_cache: blockCache,
-  ...skipped(
-    ["decode", "generate_script", "sampling_filter", "bookkeeping"],
-    "sdar: its decoding is not implemented yet",
-  ),
+  decode: blockDecoding,
+  generate_script: generationScript,
+  sampling_filter: samplingFilter,
+  bookkeeping,
 };

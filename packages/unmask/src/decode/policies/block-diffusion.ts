@@ -114,7 +114,10 @@ class Denoising {
     if (this.isSpent && fidelity === "corrected") return { commit: Array.from(proposal.columns.keys()) };
     const quota = this.quotas[this.planned - 1]!;
     const { sequence } = this.canvas;
-    return { commit: select(proposal, selection, { quota, sequence, step: this.total - 1 }) };
+    const commit = select(proposal, selection, { quota, sequence, step: this.total - 1 });
+    if (fidelity === "corrected") return { commit };
+    // Published networks may draw the mask; it leaves its column as it was.
+    return { commit: commit.filter((i) => proposal.token[i] !== this.canvas.noiseId) };
   }
 }
 
