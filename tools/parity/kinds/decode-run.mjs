@@ -17,6 +17,7 @@ import { loadNetwork } from "../../../packages/unmask/dist/models/load.js";
  * @typedef {import("../../../packages/unmask/dist/models/load.js").LoadedNetwork} LoadedNetwork
  *
  * @typedef {object} Forward what a forward was fed, and the canvases just before it
+ * @property {number} row whose plan it is
  * @property {number} from
  * @property {number} length
  * @property {number} past
@@ -99,10 +100,11 @@ async function run(loaded, canvases, setting) {
     ...inner,
     /** @param {readonly Request[]} requests */
     async propose(requests) {
-      const { plan } = /** @type {Request} */ (requests[0]);
+      const { canvas: first, plan } = /** @type {Request} */ (requests[0]);
       const length = plan.to - plan.from;
       const truncated = Math.min(plan.cache?.truncate ?? cached, cached);
       const forward = {
+        row: canvases.indexOf(first),
         from: plan.from,
         length,
         past: plan.cache === undefined ? 0 : truncated,
@@ -167,8 +169,12 @@ function compare(one, check, { rows, canvases, forwards, setting, loaded }) {
  * @param {{ step: any, forward: Forward, after: Int32Array[], rows: { padding: number }[], name: string }} found
  */
 function compareStep(one, check, { step, forward, after, rows, name }) {
-  // Left padding widens what the reference feeds; the widest row has none.
-  const fed = [forward.from, forward.length, forward.past];
+  // Left padding, which is fed there and not here, moves a start or widens what is fed from the start.
+  const ownPadding = rows[forward.row]?.padding ?? 0;
+  const fed =
+    forward.from === 0
+      ? [0, forward.length + ownPadding, forward.past]
+      : [forward.from + ownPadding, forward.length, forward.past];
   check.exact(`${name} fed`, flat(fed), flat([step.input_start, step.input_len, step.past_len]));
   if (step.cache_commit !== undefined) {
     check.exact(`${name}.cache_commit`, flat([forward.kept ?? 0]), flat([step.cache_commit]));
