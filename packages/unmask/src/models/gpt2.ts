@@ -28,6 +28,7 @@ import { type PlannedCache, planCache } from "./parts/cache-use.ts";
 import {
   expectField,
   expectMultiple,
+  layerCount,
   positiveInteger,
   positiveNumber,
   tokenId,
@@ -51,6 +52,7 @@ function readConfig(raw: RawConfig): Gpt2Config {
   expectField(raw, "activation_function", ["gelu_new"]);
   expectField(raw, "scale_attn_weights", [true]);
   expectField(raw, "scale_attn_by_inverse_layer_idx", [false]);
+  expectField(raw, "tie_word_embeddings", [true]);
   const vocabularySize = positiveInteger(raw, "vocab_size");
   const hiddenSize = positiveInteger(raw, "n_embd");
   const heads = positiveInteger(raw, "n_head");
@@ -59,7 +61,7 @@ function readConfig(raw: RawConfig): Gpt2Config {
   return {
     vocabularySize,
     hiddenSize,
-    layers: positiveInteger(raw, "n_layer"),
+    layers: layerCount(raw, "n_layer"),
     heads,
     innerSize: positiveInteger(raw, "n_inner", 4 * hiddenSize),
     contextLength,

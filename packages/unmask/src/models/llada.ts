@@ -5,11 +5,13 @@
 // switches for other networks (alibi, multi-query, layer norms …); what they would change is refused, not ignored.
 
 import type { Tensor } from "@unmask/torch";
+import { CheckpointError } from "../base/errors.ts";
 import type { Facts, Family, Network, RawConfig } from "./family.ts";
 import {
   expectField,
   expectMultiple,
   flag,
+  layerCount,
   positiveInteger,
   positiveNumber,
   tokenId,
@@ -64,12 +66,16 @@ function readConfig(raw: RawConfig): LladaConfig {
   expectMultiple(raw, ["n_heads", heads], ["n_kv_heads", keyHeads]);
   const ratio = positiveNumber(raw, "mlp_ratio", 4);
   // The published tables may be padded: embedding_size rows, of which vocab_size have a meaning.
-  const vocabularySize = positiveInteger(raw, "embedding_size", positiveInteger(raw, "vocab_size"));
+  const named = positiveInteger(raw, "vocab_size");
+  const vocabularySize = positiveInteger(raw, "embedding_size", named);
+  if (named > vocabularySize) {
+    throw new CheckpointError(`${raw.path}: vocab_size ${named} is more than embedding_size ${vocabularySize}`);
+  }
   const contextLength = positiveInteger(raw, "max_sequence_length", 4096);
   return {
     vocabularySize,
     hiddenSize,
-    layers: positiveInteger(raw, "n_layers"),
+    layers: layerCount(raw, "n_layers"),
     heads,
     keyHeads,
     headSize: hiddenSize / heads,

@@ -4,11 +4,11 @@
 import { CheckpointError, UnsupportedError } from "../base/errors.ts";
 import type { Facts, Family, RawConfig } from "./family.ts";
 import { Mdlm, type MdlmConfig, mdlmParameterShapes } from "./mdlm.ts";
-import { expectMultiple, flag, positiveInteger } from "./parts/fields.ts";
+import { expectMultiple, flag, layerCount, positiveInteger } from "./parts/fields.ts";
 
 interface DidiConfig {
-  readonly algo?: Readonly<Record<string, unknown>>;
-  readonly model?: Readonly<Record<string, unknown>>;
+  readonly algo?: Readonly<Record<string, unknown>> | null;
+  readonly model?: Readonly<Record<string, unknown>> | null;
 }
 
 const nested = (values: RawConfig["values"]): DidiConfig | undefined =>
@@ -17,7 +17,7 @@ const nested = (values: RawConfig["values"]): DidiConfig | undefined =>
 /** Reads either layout. Throws a CheckpointError that names the file and the field. */
 export function readMdlmConfig(raw: RawConfig): MdlmConfig {
   const didi = nested(raw.values);
-  const config = didi?.model === undefined ? readPublished(raw) : readDidi(raw, didi);
+  const config = didi?.model == null ? readPublished(raw) : readDidi(raw, didi);
   // Rotary positions turn pairs of numbers within a head.
   expectMultiple(raw, ["hidden_dim", config.hiddenSize], ["twice n_heads", 2 * config.heads]);
   return config;
@@ -29,21 +29,22 @@ function readPublished(raw: RawConfig): MdlmConfig {
     vocabularySize: positiveInteger(raw, "vocab_size"),
     hiddenSize: positiveInteger(raw, "hidden_dim"),
     conditionSize: positiveInteger(raw, "cond_dim"),
-    blocks: positiveInteger(raw, "n_blocks"),
+    blocks: layerCount(raw, "n_blocks"),
     heads: positiveInteger(raw, "n_heads"),
     length: positiveInteger(raw, "model_length"),
     ignoreBos: flag(raw, "ignore_bos", false),
   };
 }
 
-function readDidi(raw: RawConfig, { algo = {}, model = {} }: DidiConfig): MdlmConfig {
+function readDidi(raw: RawConfig, didi: DidiConfig): MdlmConfig {
+  const algo = didi.algo ?? {};
   refuseTime(raw, algo.time_conditioning);
-  const sizes = { path: `${raw.path} (config.model)`, values: model };
+  const sizes = { path: `${raw.path} (config.model)`, values: didi.model ?? {} };
   return {
     vocabularySize: positiveInteger(raw, "vocab_size"),
     hiddenSize: positiveInteger(sizes, "hidden_size"),
     conditionSize: positiveInteger(sizes, "cond_dim"),
-    blocks: positiveInteger(sizes, "n_blocks"),
+    blocks: layerCount(sizes, "n_blocks"),
     heads: positiveInteger(sizes, "n_heads"),
     length: positiveInteger(sizes, "length"),
     ignoreBos: flag({ path: `${raw.path} (config.algo)`, values: algo }, "ignore_bos", false),
