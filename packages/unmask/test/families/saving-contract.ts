@@ -47,13 +47,7 @@ export function savingContract(subject: ContractSubject): void {
       expect(saved!.equals(original!), name).toBe(true);
     }
     expect(readdirSync(folder).sort()).toEqual(readdirSync(subject.folder).sort());
-    const logits = (path: string) => {
-      const one = loadNetwork(path);
-      const values = quietly(() => toTypedArray(one.network.logits(ids(rows))));
-      one.dispose();
-      return values;
-    };
-    expect(logits(folder)).toEqual(logits(subject.folder));
+    expect(logitsOf(folder)).toEqual(logitsOf(subject.folder));
   });
 
   it("in shards and back into one file changes nothing", () => {
@@ -65,6 +59,29 @@ export function savingContract(subject: ContractSubject): void {
     resave(sharded, single);
     expect(readdirSync(single)).toContain("model.safetensors");
     expect(contents(single).entries).toEqual(contents(subject.folder).entries);
+  });
+
+  it("is found under every prefix that files put before the names, and saved with it", () => {
+    const origin = openModel(subject.folder);
+    for (const [i, prefix] of origin.family.prefixes.entries()) {
+      const [renamed, again] = [join(root, `prefix-${i}`), join(root, `prefix-${i}-again`)];
+      scope(() => {
+        const tensors = origin.checkpoint.names.map((name): [string, Tensor] => [
+          prefix + name.slice(origin.prefix.length),
+          origin.checkpoint.tensor(name),
+        ]);
+        saveSharded(renamed, new Map(tensors));
+        cpSync(join(subject.folder, "config.json"), join(renamed, "config.json"));
+      });
+      const opened = openModel(renamed);
+      expect(opened.prefix).toBe(prefix);
+      expect(opened.buffers.length).toBe(origin.buffers.length);
+      opened.checkpoint.close();
+      expect(logitsOf(renamed)).toEqual(logitsOf(subject.folder));
+      resave(renamed, again);
+      expect(contents(again)).toEqual(contents(renamed));
+    }
+    origin.checkpoint.close();
   });
 
   it.each(["bfloat16", "float16"] as const)("keeps %s as it was, also from weights held wider", (dtype) => {
@@ -86,4 +103,11 @@ export function savingContract(subject: ContractSubject): void {
     expect(quietly(() => other.network.logits(ids(rows)).dtype)).toBe("float32");
     other.dispose();
   });
+}
+
+function logitsOf(folder: string) {
+  const loaded = loadNetwork(folder);
+  const values = quietly(() => toTypedArray(loaded.network.logits(ids(rows))));
+  loaded.dispose();
+  return values;
 }

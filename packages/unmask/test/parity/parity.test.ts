@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readParameters } from "../../src/models/load.ts";
 import { openModel } from "../../src/models/open.ts";
 import { saveLike } from "../../src/models/save.ts";
+import { writeNetworkCases } from "./network-cases.ts";
 import { writeOracleCases } from "./oracle-cases.ts";
 
 const fixtures = fileURLToPath(new URL("fixtures", import.meta.url));
@@ -93,6 +94,16 @@ describe("cases of other dimensions", () => {
     expect(summary.cases.filter(({ status }) => status !== "passed")).toEqual([]);
     expect(summary.cases.map((one) => one.case).sort()).toEqual(names.map((name) => `mdlm/${name}`).sort());
     expect(summary.cases.map(({ kind }) => kind)).toContain("mdlm/sampler_run");
+    expect(exitCode).toBe(0);
+  });
+});
+
+describe("networks of other dimensions", () => {
+  it.each([1, 2, 3])("agree with the float64 oracle (seed %i)", async (seed) => {
+    const names = writeNetworkCases(folder, seed);
+    const { exitCode, summary } = await parity(folder);
+    expect(summary.cases.filter(({ status }) => status !== "passed")).toEqual([]);
+    expect(summary.cases.map((one) => one.case).sort()).toEqual(names.sort());
     expect(exitCode).toBe(0);
   });
 });

@@ -53,6 +53,11 @@ export function attentionBias(
   columns: Columns,
   padding?: Tensor,
 ): Tensor | undefined {
+  if (padding !== undefined && (padding.shape.length !== 2 || padding.shape[1] !== columns.keys)) {
+    throw new RangeError(
+      `padding must be [B, ${columns.keys}], a flag for every key, got ${padding.describe()}`,
+    );
+  }
   const structure = allowedByStructure(visibility, columns);
   if (structure === undefined && padding === undefined) return undefined;
   const keys_B1K = padding === undefined ? undefined : unsqueeze(padding, 1);
