@@ -75,6 +75,13 @@ export interface Decoder {
   create(options: OptionValues, context: DecoderContext): ReadyDecoder;
 }
 
+/** Why a model does not suit decoders that let every column see every other; undefined if it does. */
+export function whyNotFullView({ blockLength, denoises, family }: DecodeFacts): string | undefined {
+  if (!denoises) return `a ${family} model predicts next tokens and fills in none`;
+  if (blockLength !== undefined) return `a ${family} model sees block by block; take block_diffusion`;
+  return undefined;
+}
+
 /**
  * The decoder's options from given ones: aliases resolved, defaults filled in, ranges checked. Throws a ConfigError
  * that names the option, what was given and what is allowed.

@@ -47,7 +47,6 @@ export interface ProposerOptions {
   readonly ownRowAtBoundary?: boolean | undefined;
   /** How the fed columns see each other; the network's own way by default. */
   readonly visibility?: ForwardOptions["visibility"];
-  /** Changes the logits [N, V] of a forward before anything is drawn: guidance. */
   readonly guide?: Guide | undefined;
   /** Draws int64 [N] from probabilities [N, V] for the reference's own random numbers. */
   readonly draw?: ((probability_NV: Tensor, requests: readonly Request[]) => Tensor) | undefined;
@@ -55,14 +54,16 @@ export interface ProposerOptions {
   readonly batchColumns?: number | undefined;
 }
 
-/** Sees the forward's inputs and logits and gives other logits of the same shape. */
-export type Guide = (forward: {
+/** Makes the logits [N, V] of a forward in the network's place, from the same inputs: guidance. */
+export type Guide = (forward: GuidedForward) => Tensor;
+
+export interface GuidedForward {
+  readonly network: Denoiser;
   readonly ids_RL: Tensor;
   readonly rows_N: Tensor;
-  readonly logits_NV: Tensor;
   readonly requests: readonly Request[];
   readonly options: ForwardOptions;
-}) => Tensor;
+}
 
 /** Logits reduced at a time: 256 MB of float32, several of which live at once. */
 const chunkValues = 1 << 26;
@@ -175,12 +176,12 @@ function forward(network: Denoiser, requests: readonly Request[], context: Forwa
         cache: fed[0]!.cache,
         positions: inputs.positions,
       };
-      const plain_NV = network.logits(inputs.ids_RL, inputs.rows_N, options);
-      if (inputs.rows_N.size === 0) return new Float64Array(0);
       const { ids_RL, rows_N } = inputs;
-      const guided_NV =
-        context.guide?.({ ids_RL, rows_N, logits_NV: plain_NV, requests, options }) ?? plain_NV;
-      return toTypedArray(reduceInChunks(forbid(guided_NV, context.forbidden), requests, context));
+      const guide = rows_N.size === 0 ? undefined : context.guide;
+      const logits_NV =
+        guide?.({ network, ids_RL, rows_N, requests, options }) ?? network.logits(ids_RL, rows_N, options);
+      if (rows_N.size === 0) return new Float64Array(0);
+      return toTypedArray(reduceInChunks(forbid(logits_NV, context.forbidden), requests, context));
     }),
   ) as Float64Array;
   return split(values, requests);

@@ -1,34 +1,40 @@
 // Logits to a few numbers a row, on the device: the drawn token, how sure the network is of it, and the entropy.
 //
 // The sampling distribution is softmax(logits / temperature) after top-k and top-p; the plain one is softmax(logits).
-// A token is drawn by inverse CDF from one uniform number a row, the CDF summed in float64, so that small tails count.
+// A token is drawn by inverse CDF from one uniform number, the CDF summed in float64, so that small tails count.
 // Temperature 0 takes the most probable token, the lowest of equals, and leaves the distribution at temperature 1.
 //
-// Letters: N rows, V vocabulary.
+// Logits are centred first, z − max z: every sum is then near 1, and large logits cost no precision.
+//
+// Letters: N rows, V vocabulary, M tokens drawn a row.
 
 import {
-  add,
   argmax,
+  cat,
+  clamp_,
   convert,
   cumsum,
+  type Device,
   div,
   exp,
+  fullLike,
   gather,
   gt,
-  le,
-  logsumexp,
+  item,
+  log,
   lt,
   maskedFill,
+  min,
   mul,
   narrow,
   scatter,
-  softmax,
+  scope,
+  searchsorted,
   sort,
-  squeeze,
-  stack,
   sub,
   sumDim,
   type Tensor,
+  tensor,
   topk,
   unsqueeze,
 } from "@unmask/torch";
@@ -42,12 +48,20 @@ export interface Sampling {
   readonly topP?: number | undefined;
   /** Which filter comes first: SDAR takes top-k, Dream top-p. */
   readonly topPFirst?: boolean | undefined;
+  /**
+   * Tokens that are drawn like others and then not believed: `probability` is that of the plain softmax without them,
+   * 0 for them (LLaDA's confidence_eos_eot_inf, as published).
+   */
+  readonly doubted?: readonly number[] | undefined;
 }
 
 /** What a removed token's logit becomes: finite, so that 0 · logit stays 0. */
 const removed = -1e30;
 
-/** Columns of the result of `reduce`. */
+/** Temperatures beyond these change nothing, but would overflow or bring back what is removed. */
+const [coldest, hottest] = [1e-30, 1e15];
+
+/** First columns of the result of `reduce`; further drawn tokens follow. */
 export const reduced = [
   "token",
   "probability",
@@ -60,93 +74,143 @@ export const reduced = [
 
 export interface ReduceOptions {
   readonly sampling: Sampling;
-  /** float64 [N] in [0, 1); not read at temperature 0. */
-  readonly uniforms_N?: Tensor | undefined;
+  /** float64 [N, M] in [0, 1): M tokens a row; not read at temperature 0. */
+  readonly uniforms_NM?: Tensor | undefined;
   readonly needsMargin: boolean;
-  /** Draws from probabilities [N, V] instead, int64 [N]: the reference's own numbers, for parity. */
+  /** float32 [V], below 0 at tokens that may never be drawn. */
+  readonly forbidden_V?: Tensor | undefined;
+  /** Draws from probabilities [N, V] instead, int64 [N] or [N, M]: the reference's own numbers, for parity. */
   readonly draw?: ((probability_NV: Tensor) => Tensor) | undefined;
 }
 
-/** float32 logits [N, V] -> float64 [N, 7], columns as in `reduced`. */
+/**
+ * Values reduced at a time. On the CPU what a step makes then stays in the processor's cache, and in memory that the
+ * allocator has at hand: fresh pages for a few megabytes took ten times as long as the arithmetic.
+ */
+const chunkValues = (device: Device): number => (device === "cpu" ? 1 << 18 : 1 << 26);
+
+/** float32 logits [N, V] -> float64 [N, 6 + M], columns as in `reduced`, then the other drawn tokens. */
 export function reduce(logits_NV: Tensor, options: ReduceOptions): Tensor {
-  const { sampling, needsMargin } = options;
-  const plain = new Distribution(logits_NV);
-  const filtered_NV = filter(logits_NV, sampling);
-  const sampled = filtered_NV === logits_NV ? plain : new Distribution(filtered_NV);
-  const best_N1 = argmax(logits_NV, { dim: -1, keepdim: true });
-  const token_N1 = drawToken(sampled, best_N1, options);
-  const columns = [
-    token_N1,
-    sampled.probability(token_N1),
-    sampled.entropy(),
-    plain.probability(token_N1),
-    plain.entropy(),
-    best_N1,
-    needsMargin ? marginOf(sampled) : sub(best_N1, best_N1),
-  ];
-  return stack(
-    columns.map((column) => squeeze(convert(column, "float64", undefined), 1)),
-    { dim: 1 },
-  );
+  const [N, V] = logits_NV.shape as [number, number];
+  const { uniforms_NM, draw } = options;
+  const rows = draw === undefined ? Math.max(1, Math.floor(chunkValues(logits_NV.device) / V)) : N;
+  if (rows >= N) return reduceRows(logits_NV, options);
+  const parts: Tensor[] = [];
+  for (let start = 0; start < N; start += rows) {
+    const part = (whole: Tensor) => narrow(whole, 0, start, Math.min(rows, N - start));
+    const uniforms = uniforms_NM === undefined ? undefined : part(uniforms_NM);
+    parts.push(reduceRows(part(logits_NV), { ...options, uniforms_NM: uniforms }));
+  }
+  return cat(parts);
 }
 
-/** softmax of logits [N, V]; the sums are made when they are first asked for. */
+function reduceRows(logits_NV: Tensor, options: ReduceOptions): Tensor {
+  const { sampling, needsMargin } = options;
+  return scope(() => {
+    const allowed_NV = forbid(logits_NV, options.forbidden_V);
+    const best_N1 = argmax(allowed_NV, { dim: -1, keepdim: true });
+    const centred_NV = sub(allowed_NV, gather(allowed_NV, 1, best_N1));
+    clamp_(centred_NV, { min: removed });
+    const plain = new Distribution(centred_NV);
+    const filtered_NV = filter(centred_NV, sampling);
+    const sampled = filtered_NV === centred_NV ? plain : new Distribution(filtered_NV);
+    const token_NM = drawTokens(sampled, best_N1, options);
+    const token_N1 = narrow(token_NM, 1, 0, 1);
+    const believed = sampling.doubted === undefined ? sampled : without(centred_NV, sampling.doubted);
+    const columns = [
+      token_N1,
+      believed.probability(token_N1),
+      sampled.entropy(),
+      plain.probability(token_N1),
+      plain.entropy(),
+      best_N1,
+      needsMargin ? marginOf(sampled) : sub(best_N1, best_N1),
+      narrow(token_NM, 1, 1, token_NM.shape[1]! - 1),
+    ];
+    return cat(
+      columns.map((column) => convert(column, "float64", undefined)),
+      { dim: 1 },
+    );
+  });
+}
+
+/** The plain softmax without some tokens. */
+function without(centred_NV: Tensor, tokens: readonly number[]): Distribution {
+  const isOut = new Uint8Array(centred_NV.shape[1]!);
+  for (const token of tokens) isOut[token] = 1;
+  const isOut_V = tensor(isOut, undefined, { dtype: "bool", device: centred_NV.device });
+  const rest_NV = maskedFill(centred_NV, isOut_V, removed);
+  return new Distribution(sub(rest_NV, gather(rest_NV, 1, argmax(rest_NV, { dim: -1, keepdim: true }))));
+}
+
+/** softmax of logits [N, V] whose largest is 0. */
 class Distribution {
-  private readonly logits_NV: Tensor;
+  readonly centred_NV: Tensor;
+  /** exp(z). */
+  readonly weight_NV: Tensor;
   private readonly total_N1: Tensor;
   private entropy_N1: Tensor | undefined;
 
-  constructor(logits_NV: Tensor) {
-    this.logits_NV = logits_NV;
-    this.total_N1 = logsumexp(logits_NV, [-1], { keepdim: true });
+  constructor(centred_NV: Tensor) {
+    this.centred_NV = centred_NV;
+    this.weight_NV = exp(centred_NV);
+    this.total_N1 = sumDim(this.weight_NV, -1, { keepdim: true });
   }
 
   probabilities(): Tensor {
-    return softmax(this.logits_NV, -1);
+    return div(this.weight_NV, this.total_N1);
   }
 
-  probability(token_N1: Tensor): Tensor {
-    return exp(sub(gather(this.logits_NV, 1, token_N1), this.total_N1));
+  probability(token_NM: Tensor): Tensor {
+    return div(gather(this.weight_NV, 1, token_NM), this.total_N1);
   }
 
   /** lse − Σ p z. */
   entropy(): Tensor {
-    this.entropy_N1 ??= sub(
-      this.total_N1,
-      sumDim(mul(this.probabilities(), this.logits_NV), -1, { keepdim: true }),
-    );
+    if (this.entropy_N1 === undefined) {
+      const sum_N1 = sumDim(mul(this.weight_NV, this.centred_NV), -1, { keepdim: true });
+      this.entropy_N1 = sub(log(this.total_N1), div(sum_N1, this.total_N1));
+    }
     return this.entropy_N1;
   }
 }
 
-function drawToken(
+/** int64 [N, M]. */
+function drawTokens(
   sampled: Distribution,
   best_N1: Tensor,
-  { sampling, uniforms_N, draw }: ReduceOptions,
+  { sampling, uniforms_NM, draw }: ReduceOptions,
 ): Tensor {
-  if (draw !== undefined) return unsqueeze(draw(sampled.probabilities()), 1);
+  if (draw !== undefined) {
+    const drawn = draw(sampled.probabilities());
+    return drawn.shape.length === 1 ? unsqueeze(drawn, 1) : drawn;
+  }
   // Filters keep the most probable token.
-  if (sampling.temperature === 0 || uniforms_N === undefined) return best_N1;
-  return drawInverseCdf(sampled.probabilities(), uniforms_N);
+  if (sampling.temperature === 0 || uniforms_NM === undefined) return best_N1;
+  return drawInverseCdf(sampled.weight_NV, uniforms_NM);
 }
 
-/** Number of tokens whose cumulative weight is at most uniform · total, int64 [N, 1]: the drawn token. */
-function drawInverseCdf(probability_NV: Tensor, uniforms_N: Tensor): Tensor {
-  const cdf_NV = cumsum(probability_NV, -1, { dtype: "float64" });
-  const vocabularySize = cdf_NV.shape[1]!;
-  const threshold_N1 = mul(narrow(cdf_NV, 1, vocabularySize - 1, 1), unsqueeze(uniforms_N, 1));
-  return sumDim(le(cdf_NV, threshold_N1), -1, { keepdim: true, dtype: "int64" });
+/** Number of tokens whose cumulative weight is at most uniform · total, int64 [N, M]: the drawn tokens. */
+function drawInverseCdf(weight_NV: Tensor, uniforms_NM: Tensor): Tensor {
+  const V = weight_NV.shape[1]!;
+  const cdf_NV = cumsum(weight_NV, -1, { dtype: "float64" });
+  const threshold_NM = mul(narrow(cdf_NV, 1, V - 1, 1), uniforms_NM);
+  // NaN is found nowhere; it is reported when the numbers reach the host.
+  return clamp_(searchsorted(cdf_NV, threshold_NM, { right: true }), { max: V - 1 });
 }
 
 function marginOf(sampled: Distribution): Tensor {
-  const [best_N2] = topk(sampled.probabilities(), 2, { dim: -1 });
-  return sub(narrow(best_N2, 1, 0, 1), narrow(best_N2, 1, 1, 1));
+  const [, best_N2] = topk(sampled.centred_NV, 2, { dim: -1 });
+  const probability_N2 = sampled.probability(best_N2);
+  return sub(narrow(probability_N2, 1, 0, 1), narrow(probability_N2, 1, 1, 1));
 }
 
-/** Logits after temperature and filters; the same tensor if nothing applies. */
+/** Logits, the largest about 0, after temperature and filters; the same tensor if nothing applies. */
 export function filter(logits_NV: Tensor, sampling: Sampling): Tensor {
   const { temperature = 1, topK, topP, topPFirst = false } = sampling;
-  const scaled = temperature === 0 || temperature === 1 ? logits_NV : div(logits_NV, temperature);
+  const isPlain = temperature === 0 || temperature === 1;
+  const divisor = Math.min(Math.max(temperature, coldest), hottest);
+  const scaled = isPlain ? logits_NV : clamp_(div(logits_NV, divisor), { min: removed });
   const byK = (one: Tensor) => (topK === undefined || topK >= one.shape[1]! ? one : keepTopK(one, topK));
   const byP = (one: Tensor) => (topP === undefined || topP >= 1 ? one : keepTopP(one, topP));
   return topPFirst ? byK(byP(scaled)) : byP(byK(scaled));
@@ -158,15 +222,26 @@ function keepTopK(logits_NV: Tensor, k: number): Tensor {
   return maskedFill(logits_NV, lt(logits_NV, narrow(best_NK, 1, k - 1, 1)), removed);
 }
 
+/** Tokens that are looked at before a whole row is sorted, which takes seven times as long for a vocabulary of 32k. */
+const firstLook = 1024;
+
 /** The token that crosses the line stays. */
 function keepTopP(logits_NV: Tensor, p: number): Tensor {
-  const [sorted_NV, order_NV] = sort(logits_NV, { dim: -1, descending: true });
-  const probability_NV = softmax(sorted_NV, -1);
-  const before_NV = sub(cumsum(probability_NV, -1), probability_NV);
-  const kept_NV = maskedFill(sorted_NV, gt(before_NV, p), removed);
-  return scatter(logits_NV, 1, order_NV, kept_NV);
+  const V = logits_NV.shape[1]!;
+  const distribution = new Distribution(logits_NV);
+  const keep = ([sorted_NK, order_NK]: readonly [Tensor, Tensor]) => {
+    const probability_NK = distribution.probability(order_NK);
+    const before_NK = sub(cumsum(probability_NK, -1, { dtype: "float64" }), probability_NK);
+    const kept_NK = maskedFill(sorted_NK, gt(before_NK, p), removed);
+    return { before_NK, result: () => scatter(fullLike(logits_NV, removed), 1, order_NK, kept_NK) };
+  };
+  if (V > 2 * firstLook) {
+    const { before_NK, result } = keep(topk(logits_NV, firstLook, { dim: -1 }) as [Tensor, Tensor]);
+    if (item(min(narrow(before_NK, 1, firstLook - 1, 1))) > p) return result();
+  }
+  return keep(sort(logits_NV, { dim: -1, descending: true }) as [Tensor, Tensor]).result();
 }
 
-/** Adds the row of forbidden tokens, float32 [V]. */
-export const forbid = (logits_NV: Tensor, forbidden_V: Tensor | undefined): Tensor =>
-  forbidden_V === undefined ? logits_NV : add(logits_NV, forbidden_V);
+/** Removes tokens however high the temperature: the same tensor if none are. */
+const forbid = (logits_NV: Tensor, forbidden_V: Tensor | undefined): Tensor =>
+  forbidden_V === undefined ? logits_NV : maskedFill(logits_NV, lt(forbidden_V, 0), removed);

@@ -1,5 +1,7 @@
 // Choosing among candidates. Ties go to the lowest column.
 
+import { type Coordinates, uniform } from "../../base/rng.ts";
+
 /** Sizes of `parts` shares of `total` that differ by at most one, the larger first. */
 export function evenSplit(total: number, parts: number): number[] {
   const share = Math.floor(total / parts);
@@ -7,13 +9,15 @@ export function evenSplit(total: number, parts: number): number[] {
   return Array.from({ length: parts }, (_, i) => share + (i < larger ? 1 : 0));
 }
 
+/** Indices from the largest score to the smallest. */
+export const ranked = (scores: ArrayLike<number>): number[] =>
+  Array.from(scores, (_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
+
 /** Indices of the `count` largest scores, ascending. */
-export function largest(scores: ArrayLike<number>, count: number): number[] {
-  return Array.from(scores, (_, i) => i)
-    .sort((a, b) => scores[b]! - scores[a]! || a - b)
+export const largest = (scores: ArrayLike<number>, count: number): number[] =>
+  ranked(scores)
     .slice(0, count)
     .sort((a, b) => a - b);
-}
 
 /** Index of the smallest score, −1 if there is none. */
 export function smallest(scores: ArrayLike<number>): number {
@@ -21,3 +25,15 @@ export function smallest(scores: ArrayLike<number>): number {
   for (let i = 0; i < scores.length; i++) if (best < 0 || scores[i]! < scores[best]!) best = i;
   return best;
 }
+
+/** Indices of the largest score and of every other that is at least `bar`, ascending; none of none. */
+export function largestAnd(scores: ArrayLike<number>, bar: number): number[] {
+  const [best] = largest(scores, 1);
+  return Array.from(scores, (_, i) => i).filter((i) => i === best || scores[i]! >= bar);
+}
+
+/** One number a column that depends on the coordinates and the column alone. */
+export const randomScores = (
+  columns: ArrayLike<number>,
+  { sequence, step, ...source }: Coordinates,
+): number[] => Array.from(columns, (column) => uniform(source, sequence, step, column));
