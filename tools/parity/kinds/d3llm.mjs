@@ -1,11 +1,13 @@
 // @ts-check
 // d3LLM on LLaDA and on Dream: decoding, teacher trajectories, distillation.
 
+import { blockEntropyDecoder } from "../../../packages/unmask/dist/decode/policies/block-entropy.js";
 import { multiBlock } from "../../../packages/unmask/dist/decode/policies/multi-block.js";
 import { runDecodeCase } from "./decode-run.mjs";
+import { decoderCase } from "./decoder-setting.mjs";
 import { skipped } from "./skipped.mjs";
 
-const parts = ["block_entropy", "teacher_trajectory", "distill"];
+const parts = ["teacher_trajectory", "distill"];
 
 /** Commits everything: what the published code means by no threshold. */
 const noThreshold = 999;
@@ -52,8 +54,20 @@ const multiBlockCase = (rule, hasCache) => (one, check) =>
     };
   });
 
+/** Block by block: the threshold is all that the published code heeds of its options there. */
+const blockEntropy = decoderCase(
+  blockEntropyDecoder,
+  ({ temperature, block_length, threshold: entropy_threshold }) => ({
+    temperature,
+    block_length,
+    entropy_threshold,
+  }),
+);
+
 /** @type {import("./table.mjs").Kinds} */
 export const kinds = {
+  llada_block_entropy: blockEntropy,
+  dream_block_entropy: blockEntropy,
   llada_multi_block: multiBlockCase("llada", false),
   dream_multi_block: multiBlockCase("dream", false),
   llada_multi_block_kv: multiBlockCase("llada", true),

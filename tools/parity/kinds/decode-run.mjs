@@ -2,6 +2,7 @@
 // Decode cases of LLaDA, Dream and d3LLM: runs a policy on the case's checkpoint and compares tokens, forwards, what
 // each forward was fed, and what each changed (the fixtures' README says what a decoding file contains).
 
+import { toNumbers } from "../../../packages/torch/dist/index.js";
 import { newCanvas } from "../../../packages/unmask/dist/decode/canvas.js";
 import { decode } from "../../../packages/unmask/dist/decode/decode.js";
 import { modelProposer } from "../../../packages/unmask/dist/decode/propose.js";
@@ -29,6 +30,7 @@ import { loadNetwork } from "../../../packages/unmask/dist/models/load.js";
  * @property {(canvas: Canvas, loaded: LoadedNetwork) => Policy} policy for a canvas whose prompt is given
  * @property {Partial<ProposerOptions>} [proposer]
  * @property {number} newTokens columns behind the prompt
+ * @property {boolean} [measuresRaw] confidence and entropy are of the network's logits, before anything is forbidden
  * @property {(forwards: number, loaded: LoadedNetwork) => number} [nfe] what the reference counts; forwards by default
  */
 
@@ -86,7 +88,8 @@ function promptsOf(one) {
  */
 async function run(loaded, canvases, setting) {
   const { shift } = loaded.facts;
-  const inner = modelProposer(loaded.network, {
+  const raw = rawMeasures(loaded.network);
+  const inner = modelProposer(setting.measuresRaw ? raw.network : loaded.network, {
     seed: 0,
     shift,
     ownRowAtBoundary: true,
@@ -101,7 +104,8 @@ async function run(loaded, canvases, setting) {
     /** @param {readonly Request[]} requests */
     async propose(requests) {
       const { canvas: first, plan } = /** @type {Request} */ (requests[0]);
-      const length = plan.to - plan.from;
+      // Rows of a batch differ in length where the reference pads them.
+      const length = Math.max(...requests.map(({ plan }) => plan.to - plan.from));
       const truncated = Math.min(plan.cache?.truncate ?? cached, cached);
       const forward = {
         row: canvases.indexOf(first),
@@ -122,7 +126,11 @@ async function run(loaded, canvases, setting) {
         const proposal = proposals[i];
         proposal?.columns.forEach((column, k) => {
           const key = `${canvases.indexOf(canvas)},${column},${proposal.token[k]}`;
-          forward.measured.set(key, [proposal.plainProbability[k], proposal.plainEntropy[k]]);
+          const plain = /** @type {[number, number]} */ ([
+            proposal.plainProbability[k],
+            proposal.plainEntropy[k],
+          ]);
+          forward.measured.set(key, setting.measuresRaw ? raw.measure(i, k, proposal.token[k]) : plain);
         });
       });
       return proposals;
@@ -131,6 +139,35 @@ async function run(loaded, canvases, setting) {
   const policies = canvases.map((canvas) => setting.policy(canvas, loaded));
   for await (const _ of decode(canvases, proposer, policies));
   return forwards;
+}
+
+/**
+ * The network, and the plain softmax of what it said last; for one canvas.
+ * @param {LoadedNetwork["network"]} network
+ */
+function rawMeasures(network) {
+  /** @type {ArrayLike<number>} */
+  let values = [];
+  let width = 1;
+  return {
+    network: {
+      /** @type {LoadedNetwork["network"]["logits"]} */
+      logits(ids, rows, options) {
+        const logits = network.logits(ids, rows, options);
+        values = toNumbers(logits);
+        width = /** @type {number} */ (logits.shape.at(-1));
+        return logits;
+      },
+    },
+    /** @param {number} request @param {number} row @param {number | undefined} token @returns {[number, number]} */
+    measure(request, row, token = 0) {
+      if (request > 0) throw new Error("raw measures are of one canvas");
+      const logits = Array.from(values).slice(row * width, (row + 1) * width);
+      const sum = Math.log(logits.reduce((total, z) => total + Math.exp(z), 0));
+      const entropy = logits.reduce((total, z) => total - Math.exp(z - sum) * (z - sum), 0);
+      return [Math.exp(Number(logits[token]) - sum), entropy];
+    },
+  };
 }
 
 /**
