@@ -48,6 +48,19 @@ describe("wrong use", () => {
     [["train", "--seed", "-1"], "--seed is -1; give a whole number of at least 0, such as 0"],
     [["train"], "nothing to train on; give --data FILE"],
     [["train", "none.yaml"], "none.yaml does not exist"],
+    [["merge", "--model", "x", "--out", "y"], "nothing to merge; give --adapter DIR"],
+    [["inspect", "modl"], 'unknown verb "modl" (did you mean "model"?)'],
+    [["inspect", "model"], "no model is named; give its folder, as in unmask inspect model runs/train"],
+    [["inspect", "model", "./none"], "./none: no such folder"],
+    [["inspect", "estimate", "./none", "--batch", "0"], "--batch is 0; give a whole number of at least 1"],
+    [
+      ["inspect", "estimate", "./none", "--dtype", "int4"],
+      '--dtype is int4 (did you mean "int8"?); give one of auto, float32, bfloat16, int8',
+    ],
+    [["forward"], "no model is named; give --model DIR"],
+    [["forward", "--model", "none"], "nothing to feed; give --input FILE.json"],
+    [["forward", "--model", "none", "--input", "x"], "nowhere to write; give --output FILE.safetensors"],
+    [["forward", "--model", "none", "--input", "x", "--output", "./x"], "--output ./x is the input"],
     [["language", "sample", "--size", "medim"], '--size is "medim" (did you mean "medium"?)'],
   ])("%j says one sentence and exits 2", async (args, sentence) => {
     const { exitCode, stdout, stderr } = await run(...args);
@@ -67,7 +80,7 @@ describe("right use", () => {
   it("prints help and version", async () => {
     const help = await run("--help");
     expect(help.exitCode).toBe(0);
-    for (const verb of ["train", "generate", "doctor", "quickstart", "language"]) {
+    for (const verb of ["train", "generate", "forward", "inspect", "doctor", "quickstart", "language"]) {
       expect(help.stdout).toContain(`\n  ${verb}`);
     }
     expect((await run("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
@@ -93,7 +106,10 @@ describe("right use", () => {
     ]);
     expect(Object.fromEntries(flags)).toEqual({
       train: "data out resume dry-run seed steps minutes device dtype",
-      generate: "model steps seed count length prompt temperature batch-size device",
+      generate: "model steps seed count length adapter prompt temperature batch-size device",
+      merge: "model adapter out",
+      forward: "model input output device dtype",
+      inspect: "",
       doctor: "",
       quickstart: "data seed out from-scratch",
       language: "",

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
-import { dashed, positiveNumber, wholeNumber } from "./options.ts";
+import { dashed, oneOf, positiveNumber, wholeNumber } from "./options.ts";
 import { reportOf } from "./report.ts";
 import { hasColours, styles } from "./terminal.ts";
 
@@ -36,6 +36,9 @@ export function program(): Command {
     .configureHelp({ showGlobalOptions: true });
   addTrain(root);
   addGenerate(root);
+  addMerge(root);
+  addForward(root);
+  addInspect(root);
   addDoctor(root);
   addQuickstart(root);
   addLanguage(root);
@@ -81,6 +84,7 @@ function addGenerate(root: Command): void {
       "tokens, prompt included (default: the model's)",
       wholeNumber("--length", { least: 1, example: 64 }),
     )
+    .option("--adapter <dir>", "folder of a LoRA adapter (PEFT's files) for the model")
     .option("--prompt <text>", "how the text begins")
     .option(
       "--temperature <x>",
@@ -94,6 +98,63 @@ function addGenerate(root: Command): void {
     )
     .option("--device <name>", "cpu, cuda or cuda:<index>", "cpu")
     .action(verb(async (options) => (await import("./generate.ts")).generateVerb(options)));
+}
+
+const weightDtype = () => oneOf("--dtype", ["auto", "float32", "bfloat16", "int8"]);
+
+function addForward(root: Command): void {
+  root
+    .command("forward")
+    .description("one pass of a model over given token ids: raw logits into a file")
+    .option("--model <dir>", "folder of a run or of a model, or a Hugging Face id (required)")
+    .option("--input <file>", 'JSON: {"ids": [[1, 2], [3, 4]]}, see below (required)')
+    .option("--output <file>", "safetensors file for logits float32 [rows, length, vocabulary] (required)")
+    .option("--device <name>", "cpu, cuda or cuda:<index>", "cpu")
+    .option("--dtype <name>", "of the weights: auto, float32, bfloat16 or int8", weightDtype(), "auto")
+    .addHelpText("after", forwardInputHelp)
+    .action(verb(async (options) => (await import("./forward.ts")).forwardVerb(options)));
+}
+
+const forwardInputHelp = `
+Keys of the input:
+  ids             token ids, one list a row, all of one length
+  attention_mask  1 for real tokens, 0 for padding, which nobody sees
+  position_ids    places of the tokens (default: from 0; Dream and SDAR count real tokens only)
+  sigma           noise level of each row, for networks that are told (MDLM)
+
+The logits are the network's own: Dream's row p predicts position p + 1, and the mask has a column.`;
+
+function addInspect(root: Command): void {
+  const inspect = root.command("inspect").description("look into a model without loading it");
+  inspect
+    .command("model")
+    .description("facts, sizes and tensors of a model; reads no weight")
+    .argument("[model]", "folder of a run or of a model, or a Hugging Face id")
+    .action(verb(async (options, [model]) => (await import("./inspect.ts")).modelVerb(model, options)));
+  inspect
+    .command("estimate")
+    .description("memory of a forward, before anything is loaded")
+    .argument("[model]", "folder of a run or of a model, or a Hugging Face id")
+    .option("--batch <n>", "rows", wholeNumber("--batch", { least: 1, example: 4 }), 1)
+    .option(
+      "--length <n>",
+      "positions (default: the model's context)",
+      wholeNumber("--length", { least: 1, example: 512 }),
+    )
+    .option("--device <name>", "cpu, cuda or cuda:<index>", "cpu")
+    .option("--dtype <name>", "of the weights: auto, float32, bfloat16 or int8", weightDtype(), "auto")
+    .option("--cache", "with keys and values of all positions kept")
+    .action(verb(async (options, [model]) => (await import("./inspect.ts")).estimateVerb(model, options)));
+}
+
+function addMerge(root: Command): void {
+  root
+    .command("merge")
+    .description("write a LoRA adapter into its model's weights: an ordinary model")
+    .option("--model <dir>", "folder of a run or of a model, or a Hugging Face id (required)")
+    .option("--adapter <dir>", "folder with adapter_config.json and adapter_model.safetensors (required)")
+    .option("--out <dir>", "new folder for the model (required)")
+    .action(verb(async (options) => (await import("./merge.ts")).mergeVerb(options)));
 }
 
 function addDoctor(root: Command): void {

@@ -1,7 +1,8 @@
 // `unmask doctor`: the facts that decide speed here, for people and for bug reports, and how to mend what is slow.
 
 import { readFileSync, realpathSync } from "node:fs";
-import { availableParallelism, cpus, freemem, homedir, release, totalmem } from "node:os";
+import { availableParallelism, cpus, freemem, homedir, release } from "node:os";
+import { memoryLimit } from "../models/memory.ts";
 import { gigabytes } from "./numbers.ts";
 import { reportOf } from "./report.ts";
 import { hasColours, styles } from "./terminal.ts";
@@ -82,12 +83,6 @@ function packageFile(): { version: string } {
   return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     version: string;
   };
-}
-
-/** A container's limit, where there is one, is what counts. */
-function memoryLimit(): number {
-  const limit = process.constrainedMemory?.() ?? 0;
-  return limit > 0 && limit < totalmem() ? limit : totalmem();
 }
 
 /** Files mapped into this process (Linux only). */

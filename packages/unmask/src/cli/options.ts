@@ -1,6 +1,7 @@
 // Values of command-line options, checked where they are read.
 
 import { UsageError } from "../base/errors.ts";
+import { didYouMean } from "../base/nearest.ts";
 
 interface Range {
   readonly least: number;
@@ -31,6 +32,16 @@ export function positiveNumber(flag: string, { least, most, example }: Range): (
       flag,
       value: text,
     });
+  };
+}
+
+/** A parser for `commander`: one of a few words. */
+export function oneOf<Word extends string>(flag: string, words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    if (found !== undefined) return found;
+    const message = `${flag} is ${quote(text)}${didYouMean(text, words)}; give one of ${words.join(", ")}`;
+    throw new UsageError(message, { flag, value: text });
   };
 }
 

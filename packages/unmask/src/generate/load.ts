@@ -10,7 +10,14 @@ import { isModelId } from "../hub/names.ts";
 import type { HubProgress } from "../hub/progress.ts";
 import type { Facts, Network } from "../models/family.ts";
 import { type LoadedNetwork, loadNetwork, type WeightDtype } from "../models/load.ts";
-import { isModelFolder, type OpenModel, openModel, parameterCount } from "../models/open.ts";
+import { type AdapterSet, disposeAdapters, loadAdapter } from "../models/lora.ts";
+import {
+  describeModel,
+  isModelFolder,
+  type ModelDescription,
+  openModel,
+  parameterCount,
+} from "../models/open.ts";
 import { type ChatTemplate, loadChatTemplate } from "../text/chat-template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { loadTokenizer } from "../text/tokenizer-files.ts";
@@ -28,6 +35,8 @@ export interface LoadOptions extends FetchOptions {
   readonly device?: Device | undefined;
   /** "auto" (the default) keeps the dtypes of the files; "int8" shrinks matrices to a byte a value. */
   readonly dtype?: WeightDtype | undefined;
+  /** Folder of a LoRA adapter (PEFT's files) that is computed beside the weights. */
+  readonly adapter?: string | undefined;
 }
 
 export interface Model {
@@ -38,6 +47,8 @@ export interface Model {
   readonly network: Network;
   /** Names, dtypes and configuration as the files have them, for saving. */
   readonly origin: LoadedNetwork;
+  /** Of the adapter that was asked for. */
+  readonly adapters: AdapterSet | undefined;
   /** Absent for a folder of weights alone. */
   readonly tokenizer: Tokenizer | undefined;
   /** How messages become a prompt; absent without a tokenizer. */
@@ -53,18 +64,49 @@ export async function load(source: string, options: LoadOptions = {}): Promise<M
   const tokenizer = hasTokenizer(folder) ? await loadTokenizer(folder) : undefined;
   const facts = resolveFacts(openModel(folder), tokenizer);
   const origin = loadNetwork(folder, options);
-  const { network, dispose } = origin;
+  const { network } = origin;
+  const adapters = options.adapter === undefined ? undefined : adaptersOf(options.adapter, origin);
+  const dispose = () => {
+    if (adapters !== undefined) disposeAdapters(adapters);
+    origin.dispose();
+  };
   return {
     source,
     folder,
     facts,
     network,
     origin,
+    adapters,
     tokenizer,
     template: tokenizer === undefined ? undefined : await loadChatTemplate(folder, tokenizer),
     parameterCount: parameterCount(origin.shapes),
     dispose,
   };
+}
+
+export interface Described {
+  readonly model: ModelDescription;
+  /** Of the configuration and the tokenizer together. */
+  readonly facts: Facts;
+  readonly tokenizer: Tokenizer | undefined;
+}
+
+/** What a model is, without its weights: those may be missing. Throws a CheckpointError or UnsupportedError. */
+export async function describe(source: string, options: FetchOptions = {}): Promise<Described> {
+  const folder = await modelFolder(source, options);
+  const model = describeModel(folder);
+  const tokenizer = hasTokenizer(folder) ? await loadTokenizer(folder) : undefined;
+  return { model, facts: resolveFacts(model, tokenizer), tokenizer };
+}
+
+/** An adapter that does not fit leaves no weights behind. */
+function adaptersOf(folder: string, origin: LoadedNetwork): AdapterSet {
+  try {
+    return loadAdapter(folder, origin.network);
+  } catch (error) {
+    origin.dispose();
+    throw error;
+  }
 }
 
 const hasTokenizer = (folder: string): boolean =>
@@ -91,7 +133,10 @@ export function maskIdOf({ folder, facts }: Pick<Model, "folder" | "facts">): nu
  * Facts of the configuration and of the tokenizer together, checked: the mask lies inside the vocabulary, is a special
  * token, is not the padding, and both agree on it. Throws a CheckpointError.
  */
-export function resolveFacts({ folder, facts, raw }: OpenModel, tokenizer: Tokenizer | undefined): Facts {
+export function resolveFacts(
+  { folder, facts, raw }: ModelDescription,
+  tokenizer: Tokenizer | undefined,
+): Facts {
   const specials = tokenizer?.specials ?? {};
   const stated = raw.values.mask_token_id as number | undefined;
   if (stated !== undefined && specials.mask !== undefined && stated !== specials.mask) {

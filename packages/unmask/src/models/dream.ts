@@ -5,7 +5,7 @@
 import type { Facts, Family, RawConfig } from "./family.ts";
 import { tokenId, tokenIds } from "./parts/fields.ts";
 import { qwenSizes } from "./parts/qwen.ts";
-import { type Architecture, Transformer, transformerShapes } from "./parts/transformer.ts";
+import { type Architecture, Transformer, transformerShapes, transformerSizes } from "./parts/transformer.ts";
 
 export interface DreamConfig extends Architecture {
   readonly facts: Facts;
@@ -41,5 +41,9 @@ export const dream: Family<DreamConfig> = {
   facts: ({ facts }) => facts,
   shapes: transformerShapes,
   cacheShape: ({ layers, keyHeads, headSize }) => ({ layers, keyHeads, headSize }),
+  sizes: transformerSizes,
+  inputs: ["padding", "positions"],
+  positionsSkipPadding: true,
+  servesInt8: true,
   create: (config, parameters) => new Transformer(config, parameters),
 };

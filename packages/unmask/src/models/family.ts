@@ -81,6 +81,31 @@ export interface Network {
   createCache(options: CacheOptions): KeyValueCache;
 }
 
+/** What a forward of a network may be given besides ids. */
+export type ForwardInput = "padding" | "positions" | "sigma";
+
+/** Sizes of a network's forward, for estimates of its memory. */
+export interface NetworkSizes {
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly heads: number;
+  readonly keyHeads: number;
+  readonly headSize: number;
+  readonly innerSize: number;
+  /** "gated": silu(gate) · up; "plain": gelu of one product. */
+  readonly mlp: "gated" | "plain";
+  /** Queries, keys and values are one product. */
+  readonly packed: boolean;
+  readonly headNorms: boolean;
+  readonly norm: "rms" | "layer";
+  /** Numbers of every position and layer are rotated by tables of the stream's dtype, of float32, or not at all. */
+  readonly rotary: "stream" | "float32" | "none";
+  /** Rows of the output projections are scaled in every forward (MDLM's gates). */
+  readonly foldedGates: boolean;
+  /** Bias of the scores, where not all see all. */
+  readonly biased: boolean;
+}
+
 /** One line of the table. `Config` is the family's own reading of config.json. */
 export interface Family<Config = unknown> {
   readonly name: string;
@@ -99,8 +124,19 @@ export interface Family<Config = unknown> {
   /** Tensors in files that are no parameters (buffers): kept for saving, not used. */
   isBuffer?(name: string): boolean;
   create(config: Config, parameters: ReadonlyMap<string, Tensor>): Network;
-  /** Sizes for estimates; absent where the family keeps no cache. */
+  /**
+   * As create(), without what is constant in generation: the same logits, fewer parameters. Shares tensors with
+   * `parameters`. Absent where there is nothing to fold.
+   */
+  fold?(config: Config, parameters: ReadonlyMap<string, Tensor>): Network;
+  /** For estimates; absent where the family keeps no cache. */
   cacheShape?(config: Config): { layers: number; keyHeads: number; headSize: number };
+  sizes(config: Config): NetworkSizes;
+  readonly inputs: readonly ForwardInput[];
+  /** Positions count real tokens: 0 at the first, and 1 for padding, as the published code has it. */
+  readonly positionsSkipPadding?: boolean;
+  /** Its network computes with int8 weights. */
+  readonly servesInt8?: boolean;
 }
 
 /** A JSON object of a checkpoint and its path. */

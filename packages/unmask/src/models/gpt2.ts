@@ -19,6 +19,7 @@ import {
   narrow,
   permute,
   reshape,
+  scope,
   type Tensor,
   t,
 } from "@unmask/torch";
@@ -146,13 +147,19 @@ export class Gpt2 implements Network {
     }
     const products = options.products ?? "float32";
     const dtype = this.weights.streamDtype("wte.weight", products);
-    let x_BLD = add(this.weights.embed(ids_BL, "wte.weight", dtype), this.places(use.at, L, options));
+    let x_BLD = scope(() =>
+      add(this.weights.embed(ids_BL, "wte.weight", dtype), this.places(use.at, L, options)),
+    );
     const columns = { at: use.at, queries: L, keys: use.keys, device: x_BLD.device };
-    const bias = attentionBias(options.visibility ?? { kind: "causal" }, columns, options.padding);
+    const bias = scope(() =>
+      attentionBias(options.visibility ?? { kind: "causal" }, columns, options.padding),
+    );
     states?.push(x_BLD);
     for (let i = 0; i < this.config.layers; i++) {
-      x_BLD = this.layer(i, x_BLD, { use, bias, products });
-      states?.push(x_BLD);
+      const before = x_BLD;
+      x_BLD = this.layer(i, before, { use, bias, products });
+      if (states === undefined) before.dispose();
+      else states.push(x_BLD);
     }
     use.finish();
     return x_BLD;
@@ -167,6 +174,7 @@ export class Gpt2 implements Network {
     return convert(reshape(picked, [...positions.shape, this.config.hiddenSize]), wide, undefined);
   }
 
+  /** Each half in a scope of its own: what it made is freed at once, as far as autograd does not hold it. */
   private layer(
     i: number,
     x_BLD: Tensor,
@@ -185,14 +193,20 @@ export class Gpt2 implements Network {
       const [B, L] = x.shape as [number, number, number];
       return permute(reshape(x, [B, L, this.config.heads, -1]), [0, 2, 1, 3]);
     };
-    const packed = project(this.norm(x_BLD, `h.${i}.ln_1`), "attn.c_attn");
-    const [q, k, v] = chunk(packed, 3, { dim: -1 }).map(heads) as [Tensor, Tensor, Tensor];
-    const { keys, values } = use.write(i, { keys: k, values: v });
-    const mixed_BHLE = attention(q, keys, values, { bias });
-    const mixed_BLD = reshape(permute(mixed_BHLE, [0, 2, 1, 3]), x_BLD.shape);
-    const middle = add(x_BLD, project(mixed_BLD, "attn.c_proj"));
-    const inner = gelu(project(this.norm(middle, `h.${i}.ln_2`), "mlp.c_fc"), { approximate: "tanh" });
-    return add(middle, project(inner, "mlp.c_proj"));
+    const middle = scope(() => {
+      const packed = project(this.norm(x_BLD, `h.${i}.ln_1`), "attn.c_attn");
+      const [q, k, v] = chunk(packed, 3, { dim: -1 }).map(heads) as [Tensor, Tensor, Tensor];
+      const { keys, values } = use.write(i, { keys: k, values: v });
+      const mixed_BHLE = attention(q, keys, values, { bias });
+      const mixed_BLD = reshape(permute(mixed_BHLE, [0, 2, 1, 3]), x_BLD.shape);
+      return add(x_BLD, project(mixed_BLD, "attn.c_proj"));
+    });
+    return scope(() => {
+      const inner = gelu(project(this.norm(middle, `h.${i}.ln_2`), "mlp.c_fc"), { approximate: "tanh" });
+      const result = add(middle, project(inner, "mlp.c_proj"));
+      middle.dispose();
+      return result;
+    });
   }
 
   private norm(x: Tensor, name: string): Tensor {
@@ -212,5 +226,11 @@ export const gpt2: Family<Gpt2Config> = {
   shapes,
   isBuffer: (name) => /^h\.\d+\.attn\.(masked_)?bias$/.test(name) || name === "lm_head.weight",
   cacheShape: ({ layers, heads, hiddenSize }) => ({ layers, keyHeads: heads, headSize: hiddenSize / heads }),
+  sizes: ({ layers, hiddenSize, heads, innerSize }) => ({
+    ...{ layers, hiddenSize, heads, innerSize, keyHeads: heads, headSize: hiddenSize / heads },
+    ...{ mlp: "plain", packed: true, headNorms: false, norm: "layer", rotary: "none" },
+    ...{ foldedGates: false, biased: true },
+  }),
+  inputs: ["padding", "positions"],
   create: (config, parameters) => new Gpt2(config, parameters),
 };

@@ -17,7 +17,13 @@ import {
   tokenId,
   tokenIds,
 } from "./parts/fields.ts";
-import { type Architecture, type Names, Transformer, transformerShapes } from "./parts/transformer.ts";
+import {
+  type Architecture,
+  type Names,
+  Transformer,
+  transformerShapes,
+  transformerSizes,
+} from "./parts/transformer.ts";
 
 export interface LladaConfig extends Architecture {
   readonly facts: Facts;
@@ -69,7 +75,9 @@ function readConfig(raw: RawConfig): LladaConfig {
   const named = positiveInteger(raw, "vocab_size");
   const vocabularySize = positiveInteger(raw, "embedding_size", named);
   if (named > vocabularySize) {
-    throw new CheckpointError(`${raw.path}: vocab_size ${named} is more than embedding_size ${vocabularySize}`);
+    throw new CheckpointError(
+      `${raw.path}: vocab_size ${named} is more than embedding_size ${vocabularySize}`,
+    );
   }
   const contextLength = positiveInteger(raw, "max_sequence_length", 4096);
   return {
@@ -110,5 +118,8 @@ export const llada: Family<LladaConfig> = {
   facts: ({ facts }) => facts,
   shapes: transformerShapes,
   cacheShape: ({ layers, keyHeads, headSize }) => ({ layers, keyHeads, headSize }),
+  sizes: transformerSizes,
+  inputs: ["padding", "positions"],
+  servesInt8: true,
   create: (config, parameters: ReadonlyMap<string, Tensor>): Network => new Transformer(config, parameters),
 };

@@ -1,12 +1,16 @@
 // Weights from an opened folder into a network.
 //
 // On the CPU in their own dtype the weights stay where they are: the file is mapped, read ahead once in order, and
-// shared with every other process that has it open. Any other dtype or device is a copy, made tensor by tensor.
+// shared with every other process that has it open. Any other dtype or device is a copy, made tensor by tensor, and the
+// file's pages are let go of in between.
 
-import { clone, convert, type Device, type Dtype, keep, scope, type Tensor } from "@unmask/torch";
+import { clone, convert, type Device, type Dtype, emptyCache, keep, scope, type Tensor } from "@unmask/torch";
+import { UnsupportedError } from "../base/errors.ts";
 import type { Network } from "./family.ts";
+import { availableMemory } from "./memory.ts";
 import { type OpenModel, openModel } from "./open.ts";
 import { isQuantised, quantiseWeight } from "./quantise.ts";
+import { planStorage, tensorsOf } from "./storage.ts";
 
 export interface LoadOptions {
   readonly device?: Device | undefined;
@@ -14,6 +18,10 @@ export interface LoadOptions {
   readonly dtype?: WeightDtype | undefined;
   /** Copies instead of mapping, for weights that will be trained or whose file may be rewritten. */
   readonly copy?: boolean | undefined;
+  /** For inference alone: what is constant there is computed once (MDLM's conditioning at sigma 0). Exact. */
+  readonly fold?: boolean | undefined;
+  /** Bytes of memory that may be used; what the system has to give by default. */
+  readonly available?: number | undefined;
 }
 
 export type WeightDtype = "auto" | "float32" | "bfloat16" | "float64" | "int8";
@@ -27,20 +35,58 @@ export interface LoadedNetwork extends OpenModel {
 /** Opens and loads a folder. Throws a CheckpointError or UnsupportedError. */
 export function loadNetwork(folder: string, options: LoadOptions = {}): LoadedNetwork {
   const opened = openModel(folder);
+  refuseDtype(opened, options.dtype);
+  refuseTooLarge(opened, options);
   const parameters = readParameters(opened, options);
-  const network = opened.family.create(opened.config, parameters);
+  const { family, config } = opened;
+  const network =
+    options.fold === true && family.fold !== undefined
+      ? family.fold(config, parameters)
+      : family.create(config, parameters);
+  const used = new Set(network.parameters.values());
+  for (const parameter of parameters.values()) if (!used.has(parameter)) parameter.dispose();
   const dispose = () => {
-    for (const parameter of parameters.values()) parameter.dispose();
+    for (const parameter of used) parameter.dispose();
     opened.checkpoint.close();
   };
   return { ...opened, network, dispose };
 }
 
+/** Throws an UnsupportedError where the family's network does not compute with such weights. */
+export function refuseDtype({ family }: Pick<OpenModel, "family">, dtype: WeightDtype | undefined): void {
+  if (dtype !== "int8" || family.servesInt8 === true) return;
+  throw new UnsupportedError(`int8 weights are not served for ${family.name}; use dtype bfloat16 or auto`);
+}
+
+/** Before a byte of the weights is read. What is on a GPU is not this memory's. */
+function refuseTooLarge(opened: OpenModel, options: LoadOptions): void {
+  const { device = "cpu", dtype = "auto", available = availableMemory() } = options;
+  if (device !== "cpu") return;
+  const { bytes } = planStorage(tensorsOf(opened), dtype);
+  if (bytes <= available) return;
+  const smaller = (["bfloat16", "int8"] as const)
+    .filter((other) => other !== "int8" || opened.family.servesInt8 === true)
+    .map((other) => ({ other, bytes: planStorage(tensorsOf(opened), other).bytes }))
+    .filter((one) => one.bytes < bytes);
+  const fits = smaller.filter((one) => one.bytes <= available);
+  const choices = fits.map((one) => `dtype ${one.other} (${gib(one.bytes)})`).join(" or ");
+  const none = smaller.length > 0 ? ", as no smaller dtype would fit either" : "";
+  const remedy = choices === "" ? `use a smaller model${none}` : `use ${choices}, or a smaller model`;
+  throw new UnsupportedError(
+    `${opened.folder}: the weights take ${gib(bytes)} of memory, ${gib(available)} are available; ${remedy}`,
+    { weightBytes: bytes, availableBytes: available },
+  );
+}
+
+const gib = (bytes: number): string =>
+  bytes < 0.95 * 2 ** 30 ? `${Math.round(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+
 /** The parameters by name without prefix, outside every scope. */
 export function readParameters(opened: OpenModel, options: LoadOptions = {}): Map<string, Tensor> {
   const { checkpoint, prefix, shapes } = opened;
-  const { device = "cpu", dtype = "auto", copy = false } = options;
-  if (device === "cpu" && dtype === "auto" && !copy) checkpoint.readAhead();
+  const { device = "cpu", dtype = "auto" } = options;
+  const mapped = device === "cpu" && options.copy !== true && planStorage(tensorsOf(opened), dtype).asStored;
+  if (mapped) checkpoint.readAhead();
   const parameters = new Map<string, Tensor>();
   for (const [name, shape] of shapes) {
     scope(() => {
@@ -51,8 +97,10 @@ export function readParameters(opened: OpenModel, options: LoadOptions = {}): Ma
       }
       const target: Dtype = dtype === "auto" || dtype === "int8" ? stored.dtype : dtype;
       const converted = convert(stored, target, device);
-      parameters.set(name, keep(copy && converted === stored ? clone(stored) : converted));
+      parameters.set(name, keep(!mapped && converted === stored ? clone(stored) : converted));
     });
+    if (!mapped) checkpoint.close(); // and mapped again for the next one
   }
+  if (!mapped) emptyCache(); // what converting took
   return parameters;
 }

@@ -4,6 +4,7 @@
 import { CheckpointError, UnsupportedError } from "../base/errors.ts";
 import type { Facts, Family, RawConfig } from "./family.ts";
 import { Mdlm, type MdlmConfig, mdlmParameterShapes } from "./mdlm.ts";
+import { foldConditioning } from "./mdlm-fold.ts";
 import { expectMultiple, flag, layerCount, positiveInteger } from "./parts/fields.ts";
 
 interface DidiConfig {
@@ -84,5 +85,13 @@ export const mdlm: Family<MdlmConfig> = {
   facts,
   shapes: mdlmParameterShapes,
   isBuffer: (name) => name === "rotary_emb.inv_freq",
+  sizes: ({ blocks, hiddenSize, heads }) => ({
+    ...{ layers: blocks, hiddenSize, heads, keyHeads: heads, headSize: hiddenSize / heads },
+    ...{ innerSize: 4 * hiddenSize, mlp: "plain", packed: true, headNorms: false, norm: "layer" },
+    ...{ rotary: "stream", foldedGates: false, biased: false },
+  }),
+  inputs: ["padding", "positions", "sigma"],
+  servesInt8: true,
   create: (config, parameters) => new Mdlm(config, parameters),
+  fold: foldConditioning,
 };

@@ -8,7 +8,8 @@ import { CheckpointError, UnsupportedError } from "../base/errors.ts";
 import { familyOf } from "./families.ts";
 import type { Facts, Family, RawConfig } from "./family.ts";
 
-export interface OpenModel {
+/** What a folder says without its weights. */
+export interface ModelDescription {
   readonly folder: string;
   // biome-ignore lint/suspicious/noExplicitAny: the family's own kind of configuration
   readonly family: Family<any>;
@@ -18,11 +19,16 @@ export interface OpenModel {
   readonly raw: RawConfig;
   /** generation_config.json; empty if there is none. */
   readonly generation: RawConfig;
-  readonly checkpoint: Checkpoint;
+  /** Absent where the folder holds no weights. */
+  readonly checkpoint: Checkpoint | undefined;
   /** What the file puts before every name. */
   readonly prefix: string;
   /** Shapes by name without prefix, of all that the network needs. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
+}
+
+export interface OpenModel extends ModelDescription {
+  readonly checkpoint: Checkpoint;
   /** Full names of tensors that are kept and not used. */
   readonly buffers: readonly string[];
 }
@@ -34,16 +40,33 @@ const floating: readonly string[] = ["float32", "float64", "float16", "bfloat16"
  * the file and what is wrong in it.
  */
 export function openModel(folder: string): OpenModel {
+  const described = describeConfig(folder);
+  const { family, shapes } = described;
+  const checkpoint = openWeights(folder);
+  const prefix = prefixOf(family, checkpoint, shapes);
+  const buffers = checkTensors({ folder, family, checkpoint, prefix, shapes });
+  return { ...described, checkpoint, prefix, buffers };
+}
+
+/** As openModel(), or without weights where the folder holds only their description (config.json). */
+export function describeModel(folder: string): ModelDescription | OpenModel {
+  return hasWeights(folder) ? openModel(folder) : describeConfig(folder);
+}
+
+function hasWeights(folder: string): boolean {
+  const names = ["model.safetensors", "model.safetensors.index.json"];
+  return names.some((name) => existsSync(join(folder, name)));
+}
+
+function describeConfig(folder: string): ModelDescription {
   const raw = readConfigFile(folder);
   const family = familyOf(raw);
   const config: unknown = family.readConfig(raw);
   const generation = readObject(join(folder, "generation_config.json")) ?? { path: folder, values: {} };
   const facts = family.facts(config, generation);
   const shapes = family.shapes(config);
-  const checkpoint = openWeights(folder);
-  const prefix = prefixOf(family, checkpoint, shapes);
-  const buffers = checkTensors({ folder, family, checkpoint, prefix, shapes });
-  return { folder, family, config, facts, raw, generation, checkpoint, prefix, shapes, buffers };
+  const [prefix = ""] = family.prefixes;
+  return { folder, family, config, facts, raw, generation, checkpoint: undefined, prefix, shapes };
 }
 
 /** Number of trained parameters. */
@@ -101,24 +124,28 @@ function refusePickles(folder: string): void {
   );
 }
 
-function prefixOf(
-  family: OpenModel["family"],
+/** How a kind of file names its tensors. */
+type Naming = Pick<Family, "name" | "prefixes" | "isBuffer">;
+
+/** The prefix of `naming` that the file's names have. */
+export function prefixOf(
+  naming: Naming,
   checkpoint: Checkpoint,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): string {
   const names = new Set(checkpoint.names);
   const matches = (prefix: string) => [...shapes.keys()].filter((name) => names.has(prefix + name)).length;
-  return family.prefixes.reduce((best, prefix) => (matches(prefix) > matches(best) ? prefix : best));
+  return naming.prefixes.reduce((best, prefix) => (matches(prefix) > matches(best) ? prefix : best));
 }
 
-/** Holds the file's tensors against the shapes; returns the names of buffers. */
-function checkTensors({
+/** Holds the file's tensors against the shapes; returns the names of buffers. Throws a CheckpointError. */
+export function checkTensors({
   folder,
   family,
   checkpoint,
   prefix,
   shapes,
-}: Pick<OpenModel, "folder" | "family" | "checkpoint" | "prefix" | "shapes">): string[] {
+}: Pick<OpenModel, "folder" | "checkpoint" | "prefix" | "shapes"> & { family: Naming }): string[] {
   const present = new Set(checkpoint.names);
   const missing: string[] = [];
   const misshapen: string[] = [];

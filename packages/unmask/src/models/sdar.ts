@@ -8,7 +8,7 @@
 import type { Facts, Family, RawConfig } from "./family.ts";
 import { expectField, positiveInteger, tokenId, tokenIds } from "./parts/fields.ts";
 import { qwenSizes } from "./parts/qwen.ts";
-import { type Architecture, Transformer, transformerShapes } from "./parts/transformer.ts";
+import { type Architecture, Transformer, transformerShapes, transformerSizes } from "./parts/transformer.ts";
 
 export interface SdarConfig extends Architecture {
   readonly facts: Facts;
@@ -57,5 +57,9 @@ export const sdar: Family<SdarConfig> = {
   facts,
   shapes: transformerShapes,
   cacheShape: ({ layers, keyHeads, headSize }) => ({ layers, keyHeads, headSize }),
+  sizes: transformerSizes,
+  inputs: ["padding", "positions"],
+  positionsSkipPadding: true,
+  servesInt8: true,
   create: (config, parameters) => new Transformer(config, parameters),
 };

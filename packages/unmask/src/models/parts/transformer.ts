@@ -27,7 +27,7 @@ import {
   silu,
   type Tensor,
 } from "@unmask/torch";
-import type { CacheOptions, ForwardOptions, Network } from "../family.ts";
+import type { CacheOptions, ForwardOptions, Network, NetworkSizes } from "../family.ts";
 import { KeyValueCache } from "./cache.ts";
 import { type PlannedCache, planCache } from "./cache-use.ts";
 import { RotaryTables } from "./rotary.ts";
@@ -103,6 +103,19 @@ export function transformerShapes(architecture: Architecture): Map<string, numbe
   return new Map(shapes);
 }
 
+export const transformerSizes = (architecture: Architecture): NetworkSizes => {
+  const { layers, hiddenSize, heads, keyHeads, headSize, innerSize, headNorms } = architecture;
+  return {
+    ...{ layers, hiddenSize, heads, keyHeads, headSize, innerSize, headNorms },
+    mlp: "gated",
+    packed: false,
+    norm: "rms",
+    rotary: architecture.rotaryPrecision,
+    foldedGates: false,
+    biased: architecture.visibility.kind !== "full",
+  };
+};
+
 /** What is the same for all layers of one forward. */
 interface Pass {
   readonly products: ProductDtype;
@@ -164,7 +177,7 @@ export class Transformer implements Network {
     const products = options.products ?? "float32";
     const { names, layers } = this.architecture;
     const table = `${names.embedding}.weight`;
-    let x_BLD = this.weights.embed(ids_BL, table, this.weights.streamDtype(table, products));
+    let x_BLD = scope(() => this.weights.embed(ids_BL, table, this.weights.streamDtype(table, products)));
     const pass = this.plan(x_BLD, options, products);
     states?.push(x_BLD);
     for (let i = 0; i < layers; i++) {
@@ -185,7 +198,7 @@ export class Transformer implements Network {
     checkShape("padding", options.padding, [B, keys]);
     const columns = { at, queries: L, keys, device: x_BLD.device };
     const visibility = options.visibility ?? this.architecture.visibility;
-    const bias = attentionBias(visibility, columns, options.padding);
+    const bias = scope(() => attentionBias(visibility, columns, options.padding));
     const like =
       this.architecture.rotaryPrecision === "float32" && x_BLD.dtype === "bfloat16"
         ? convert(x_BLD, "float32", undefined)
@@ -211,7 +224,9 @@ export class Transformer implements Network {
       const gate = this.weights.linear(normal, `${prefix}.${names.gate}`, pass.products);
       const up = this.weights.linear(normal, `${prefix}.${names.up}`, pass.products);
       const inner = product(silu(gate), up);
-      return add(middle_BLD, this.weights.linear(inner, `${prefix}.${names.down}`, pass.products));
+      const result = add(middle_BLD, this.weights.linear(inner, `${prefix}.${names.down}`, pass.products));
+      middle_BLD.dispose();
+      return result;
     });
   }
 
