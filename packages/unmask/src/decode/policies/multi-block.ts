@@ -79,6 +79,8 @@ class MultiBlockRun implements MultiBlockDecoder {
     this.options = options;
     const onlyWhole = released && !(rule === "dream" && cache !== undefined);
     this.blocks = new Blocks(canvas, { ...options, onlyWhole });
+    // The first block stands before the first forward, which may add another.
+    this.blocks.created = Math.min(2, this.blocks.all.length);
     if (cache !== undefined)
       this.cache = new DelayedCache({ ...cache, released, overlaps: released && rule === "dream" });
   }
