@@ -111,6 +111,11 @@ const unmask = {
       reason: "the only forward pass: it reduces logits on the device to a few numbers",
     },
     {
+      file: "decode/feed.ts",
+      may: ["models", "torch"],
+      reason: "what of a canvas goes into the network, as tensors",
+    },
+    {
       file: "decode/sample.ts",
       may: ["torch"],
       reason: "reduces logits on the device to a few numbers a row",

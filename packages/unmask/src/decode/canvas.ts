@@ -4,6 +4,8 @@
 // other noise has no mask token. "Given" columns (a prompt, a suffix, the frame of a hole) are never written. Only
 // commit.ts writes.
 
+import { invariant } from "../base/errors.ts";
+
 export interface Canvas {
   readonly length: number;
   /** Token ids; open columns hold what the noise process puts there. */
@@ -38,10 +40,11 @@ export function newCanvas({ length, noiseId, sequence = 0, prompt = [], given }:
   const ids = new Int32Array(length).fill(noiseId);
   const isGiven = new Uint8Array(length);
   const put = (column: number, token: number) => {
+    invariant(column >= 0 && column < length, `column ${column} is outside a canvas of ${length}`);
     ids[column] = token;
     isGiven[column] = 1;
   };
-  for (let column = 0; column < Math.min(prompt.length, length); column++) put(column, prompt[column]!);
+  for (let column = 0; column < prompt.length; column++) put(column, prompt[column]!);
   for (const [column, token] of given ?? []) put(column, token);
   return {
     length,

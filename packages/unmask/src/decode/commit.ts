@@ -5,6 +5,13 @@ import { invariant } from "../base/errors.ts";
 import type { Canvas } from "./canvas.ts";
 import type { Decision, Fill, Proposal } from "./policies/policy.ts";
 
+/** What a decision would make of the canvas's ids. */
+export function idsAfter(canvas: Canvas, proposal: Proposal, { commit, tokens }: Decision): Int32Array {
+  const ids = canvas.ids.slice();
+  for (const i of commit) ids[proposal.columns[i]!] = tokens?.get(i) ?? proposal.token[i]!;
+  return ids;
+}
+
 /** Writes the decided tokens and closes their columns. */
 export function commit(canvas: Canvas, proposal: Proposal, decision: Decision): void {
   for (const i of decision.commit) {

@@ -1,12 +1,20 @@
-// The loop: propose, decide, commit, record. Everything else is another proposer or another policy.
+// The loop: propose, decide, commit, record. Where a policy leaves a choice, a judge makes it. Everything else is another proposer or another policy.
 //
 // Sequences are independent: each has its own decoder and leaves when it is done. What happened comes out step by
 // step, with all that a trajectory records.
 
-import { UnmaskError } from "../base/errors.ts";
+import { invariant, UnmaskError } from "../base/errors.ts";
 import type { Canvas } from "./canvas.ts";
 import { closeFilled, commit, fill } from "./commit.ts";
-import type { Decision, Plan, Policy, Proposal, Proposer, SequenceDecoder } from "./policies/policy.ts";
+import type {
+  Decision,
+  Judge,
+  Plan,
+  Policy,
+  Proposal,
+  Proposer,
+  SequenceDecoder,
+} from "./policies/policy.ts";
 
 /** One step of one sequence. */
 export interface SequenceStep {
@@ -24,11 +32,14 @@ interface Running {
   readonly canvas: Canvas;
   readonly policy: Policy;
   readonly decoder: SequenceDecoder;
+  steps: number;
 }
 
 export interface DecodeOptions {
   /** Asked before every step: a sequence that has all it needs leaves early. */
   readonly isDone?: ((row: number) => boolean) | undefined;
+  /** Chooses where a policy decides on alternatives. */
+  readonly judge?: Judge | undefined;
 }
 
 /**
@@ -39,11 +50,12 @@ export async function* decode(
   canvases: readonly Canvas[],
   proposer: Proposer,
   policies: Policy | readonly Policy[],
-  { isDone = () => false }: DecodeOptions = {},
+  { isDone = () => false, judge }: DecodeOptions = {},
 ): AsyncGenerator<SequenceStep[]> {
   let running: Running[] = canvases.map((canvas, row) => {
-    const policy = "name" in policies ? policies : policies[row]!;
-    return { row, canvas, policy, decoder: policy.start(canvas) };
+    const policy = "name" in policies ? policies : policies[row];
+    invariant(policy !== undefined, `canvas ${row} has no policy`);
+    return { row, canvas, policy, decoder: policy.start(canvas), steps: 0 };
   });
   try {
     while (running.length > 0) {
@@ -53,7 +65,9 @@ export async function* decode(
       const proposals = await proposer.propose(
         planned.map(({ sequence, plan }) => ({ canvas: sequence.canvas, plan })),
       );
-      yield planned.map((one, i) => takeStep(one, proposals[i]!));
+      const decided = planned.map(({ sequence }, i) => sequence.decoder.decide(proposals[i]!));
+      const decisions = await settle(decided, { planned, proposals, judge });
+      yield planned.map((one, i) => takeStep(one, proposals[i]!, decisions[i]!));
     }
   } finally {
     for (const { canvas } of running) proposer.finish?.(canvas);
@@ -82,17 +96,47 @@ function planAll(
       proposer.finish?.(canvas);
       continue;
     }
-    if (canvas.forwards > policy.limit(canvas)) {
-      throw new UnmaskError(`decoding with ${policy.name} did not end after ${canvas.forwards} forwards`);
+    if (sequence.steps === policy.limit(canvas)) {
+      throw new UnmaskError(`decoding with ${policy.name} did not end after ${sequence.steps} steps`);
     }
+    sequence.steps++;
     planned.push({ sequence, plan });
   }
   return planned;
 }
 
-function takeStep({ sequence, plan }: Planned, proposal: Proposal): SequenceStep {
-  const { row, canvas, decoder } = sequence;
-  const decision = decoder.decide(proposal);
+interface Undecided {
+  readonly planned: readonly Planned[];
+  readonly proposals: readonly Proposal[];
+  readonly judge: Judge | undefined;
+}
+
+/** Puts the judge's choice in the place of decisions that leave one. */
+async function settle(
+  decided: readonly Decision[],
+  { planned, proposals, judge }: Undecided,
+): Promise<readonly Decision[]> {
+  const rows = decided.flatMap(({ alternatives }, i) => (alternatives === undefined ? [] : [i]));
+  if (rows.length === 0) return decided;
+  invariant(judge !== undefined, "a policy leaves a choice and the loop has no judge");
+  const questions = rows.map((i) => ({
+    canvas: planned[i]!.sequence.canvas,
+    plan: planned[i]!.plan,
+    proposal: proposals[i]!,
+    alternatives: decided[i]!.alternatives!,
+  }));
+  const chosen = await judge(questions);
+  const settled = [...decided];
+  rows.forEach((i, k) => {
+    const decision = questions[k]!.alternatives[chosen[k]!];
+    invariant(decision !== undefined, `the judge chose alternative ${chosen[k]}, which does not exist`);
+    settled[i] = decision;
+  });
+  return settled;
+}
+
+function takeStep({ sequence, plan }: Planned, proposal: Proposal, decision: Decision): SequenceStep {
+  const { row, canvas } = sequence;
   commit(canvas, proposal, decision);
   if (plan.fill?.keepOpen === true) closeFilled(canvas, plan.fill);
   return { row, forward: canvas.forwards - 1, plan, proposal, decision };

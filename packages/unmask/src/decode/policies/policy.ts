@@ -33,6 +33,12 @@ export interface Plan extends Feed {
   readonly fill?: Fill | undefined;
   /** How columns see each other in this forward; the network's own way by default. */
   readonly sees?: BlockCausal | undefined;
+  /** Tokens drawn for each candidate; 1 by default. */
+  readonly draws?: number | undefined;
+  /** Noise levels (sigma) before the step and after it, for networks, guides and judges that are told. */
+  readonly noise?: { readonly before: number; readonly after: number } | undefined;
+  /** How strongly a reward guides this forward; not at all without. */
+  readonly rewardScale?: number | undefined;
 }
 
 /** A column sees its own block, whole, and all earlier ones. */
@@ -68,6 +74,8 @@ export interface Proposal {
   readonly plainEntropy: Float32Array;
   /** Most probable token. */
   readonly best: Int32Array;
+  /** All tokens drawn, where the plan asks for several: draws[0] is `token`. */
+  readonly draws?: readonly Int32Array[] | undefined;
 }
 
 export interface Decision {
@@ -75,7 +83,18 @@ export interface Decision {
   readonly commit: readonly number[];
   /** Tokens to write instead of the drawn ones, by index into the proposal. */
   readonly tokens?: ReadonlyMap<number, number> | undefined;
+  /** One of these takes this decision's place: the loop's judge chooses. */
+  readonly alternatives?: readonly Decision[] | undefined;
 }
+
+/** What a judge is asked: which of several decisions is best for a canvas. */
+export interface Question extends Request {
+  readonly proposal: Proposal;
+  readonly alternatives: readonly Decision[];
+}
+
+/** Chooses among alternatives, one index a question. Unlike a policy it may ask a network. */
+export type Judge = (questions: readonly Question[]) => number[] | Promise<number[]>;
 
 export interface SequenceDecoder {
   /** The next forward; undefined when the sequence is done. */
@@ -91,7 +110,7 @@ export interface Policy {
   readonly needsMargin?: boolean | undefined;
   /** A decoder for one sequence; it reads the canvas and never writes it. */
   start(canvas: Canvas): SequenceDecoder;
-  /** Most forwards that a canvas can take: the loop ends with an error beyond it. */
+  /** Most steps, and so forwards, that a canvas can take: the loop ends with an error beyond it. */
   limit(canvas: Canvas): number;
 }
 
