@@ -64,7 +64,7 @@ describe.each(names)("config.json of %s", (name) => {
   });
 
   it.each([...real, ...ids])("refuses every wrong %s, with file and field", (field) => {
-    const numbers = ["1e-5", 0, -1, true, [], {}, "NaN"];
+    const numbers = ["1e-5", 0, -1, true, [], {}, "NaN", 1e300, 1e-300];
     const tokens = ["3", -1, 1.5, 320, 1e300, true, {}, [1, 320], [1, "2"]];
     for (const value of real.includes(field) ? numbers : tokens) {
       const said = message(withConfig(name, { [field]: value }));

@@ -55,12 +55,17 @@ export function saveLike(
 function inOriginalDtype(origin: OpenModel, name: string, parameters: ReadonlyMap<string, Tensor>): Tensor {
   const parameter = parameters.get(name);
   if (parameter === undefined) throw new Error(`the parameter "${name}" is missing`);
+  const { dtype, shape } = origin.checkpoint.info(origin.prefix + name);
+  if (parameter.shape.join() !== shape.join()) {
+    throw new Error(
+      `the parameter "${name}" is ${parameter.describe()}, the checkpoint has [${shape.join(", ")}]`,
+    );
+  }
   if (parameter.dtype === "int8") {
     throw new UnsupportedError(
       `"${name}" is stored as int8, which the original format has not; load the model without dtype int8 to save it`,
     );
   }
-  const { dtype } = origin.checkpoint.info(origin.prefix + name);
   return convert(parameter, dtype as Dtype, "cpu");
 }
 

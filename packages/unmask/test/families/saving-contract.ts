@@ -1,10 +1,11 @@
 // A saved model is the model that was opened: the same files, the same bits, whatever its precision and its shards.
 
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { convert, openSharded, saveSharded, scope, type Tensor, toTypedArray } from "@unmask/torch";
+import { convert, narrow, openSharded, saveSharded, scope, type Tensor, toTypedArray } from "@unmask/torch";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { UnsupportedError } from "../../src/base/errors.ts";
 import { loadNetwork, readParameters } from "../../src/models/load.ts";
 import { openModel } from "../../src/models/open.ts";
 import { saveLike } from "../../src/models/save.ts";
@@ -81,6 +82,25 @@ export function savingContract(subject: ContractSubject): void {
       resave(renamed, again);
       expect(contents(again)).toEqual(contents(renamed));
     }
+    origin.checkpoint.close();
+  });
+
+  it("refuses parameters that are missing, of another shape, or stored as int8, before a file is written", () => {
+    const origin = openModel(subject.folder);
+    const whole = readParameters(origin);
+    const [name] = [...whole.keys()].filter((one) => whole.get(one)!.shape.length === 2);
+    const [folder, one] = [join(root, "refused"), new Map(whole)];
+    const save = () => saveLike(origin, one, { folder });
+    scope(() => {
+      one.delete(name!);
+      expect(save).toThrow(`the parameter "${name}" is missing`);
+      one.set(name!, narrow(whole.get(name!)!, 0, 0, 1));
+      expect(save).toThrow(`the parameter "${name}" is float32[1, `);
+      one.set(name!, convert(whole.get(name!)!, "int8", undefined));
+      expect(save).toThrow(UnsupportedError);
+    });
+    expect(existsSync(folder)).toBe(false);
+    for (const parameter of whole.values()) parameter.dispose();
     origin.checkpoint.close();
   });
 

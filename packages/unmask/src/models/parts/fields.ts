@@ -33,10 +33,14 @@ export function layerCount(raw: RawConfig, field: string): number {
   return value;
 }
 
+/** Beyond these a norm's epsilon or a rotary base leaves nothing but zeros or NaN. */
+const [least, most] = [1e-12, 1e12];
+
 export function positiveNumber(raw: RawConfig, field: string, fallback?: number): number {
   const value = raw.values[field] ?? fallback;
-  if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value)) {
-    throw wrong(raw, field, { found: raw.values[field], expected: "a positive number" });
+  if (typeof value !== "number" || !(value >= least && value <= most)) {
+    const expected = `a positive number (${least} to ${most})`;
+    throw wrong(raw, field, { found: raw.values[field], expected });
   }
   return value;
 }
