@@ -22,6 +22,8 @@ export interface GenerateFlags {
   readonly seed: number;
   readonly count: number;
   readonly length?: number;
+  /** Folder of a LoRA adapter. */
+  readonly adapter?: string;
   readonly prompt?: string;
   readonly temperature?: number;
   readonly batchSize?: number;
@@ -42,7 +44,7 @@ export async function generateVerb(flags: GenerateFlags): Promise<number> {
     import("../generate/generate.ts"),
     import("./device.ts"),
   ]);
-  const model = await load(flags.model, { device: checkDevice(flags.device) });
+  const model = await load(flags.model, { device: checkDevice(flags.device), adapter: flags.adapter });
   const interrupt = onInterrupt(() => undefined);
   const options: GenerateOptions = {
     steps: flags.steps,
@@ -106,7 +108,8 @@ export function jsonResult(
 ) {
   const { steps, seed, count, length = model.facts.contextLength, prompt = "", temperature = 1 } = flags;
   const batch = flags.batchSize === undefined ? {} : { batch_size: flags.batchSize };
-  const options = { steps, seed, count, length, prompt, temperature, ...batch };
+  const adapted = flags.adapter === undefined ? {} : { adapter: flags.adapter };
+  const options = { steps, seed, count, length, prompt, temperature, ...batch, ...adapted };
   return { model: model.folder, decoder: "ancestral", options, sequences, totals };
 }
 
