@@ -64,8 +64,8 @@ class D2fDecoder implements SequenceDecoder {
       return undefined;
     }
     const from = useCache ? this.cached : 0;
-    // What is behind the last active block is seen by nobody.
-    const to = last.to;
+    // What is behind the last active block is seen by nobody; the published code feeds it all the same.
+    const to = released ? blocks.existing.at(-1)!.to : last.to;
     const keep = finished - this.cached;
     this.cached = finished;
     return {
