@@ -100,8 +100,6 @@ export interface NetworkSizes {
   readonly norm: "rms" | "layer";
   /** Numbers of every position and layer are rotated by tables of the stream's dtype, of float32, or not at all. */
   readonly rotary: "stream" | "float32" | "none";
-  /** Rows of the output projections are scaled in every forward (MDLM's gates). */
-  readonly foldedGates: boolean;
   /** Bias of the scores, where not all see all. */
   readonly biased: boolean;
 }

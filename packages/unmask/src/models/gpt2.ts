@@ -229,7 +229,7 @@ export const gpt2: Family<Gpt2Config> = {
   sizes: ({ layers, hiddenSize, heads, innerSize }) => ({
     ...{ layers, hiddenSize, heads, innerSize, keyHeads: heads, headSize: hiddenSize / heads },
     ...{ mlp: "plain", packed: true, headNorms: false, norm: "layer", rotary: "none" },
-    ...{ foldedGates: false, biased: true },
+    biased: true,
   }),
   inputs: ["padding", "positions"],
   create: (config, parameters) => new Gpt2(config, parameters),

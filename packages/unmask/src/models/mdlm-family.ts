@@ -88,7 +88,7 @@ export const mdlm: Family<MdlmConfig> = {
   sizes: ({ blocks, hiddenSize, heads }) => ({
     ...{ layers: blocks, hiddenSize, heads, keyHeads: heads, headSize: hiddenSize / heads },
     ...{ innerSize: 4 * hiddenSize, mlp: "plain", packed: true, headNorms: false, norm: "layer" },
-    ...{ rotary: "stream", foldedGates: false, biased: false },
+    ...{ rotary: "stream", biased: false },
   }),
   inputs: ["padding", "positions", "sigma"],
   servesInt8: true,

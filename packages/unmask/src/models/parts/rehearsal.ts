@@ -100,7 +100,7 @@ class Acts {
     }
     this.attention();
     ledger.take(products * n * H * E); // positions before heads again
-    this.output(n, H * E);
+    this.linear(n, H * E, D);
   }
 
   mlpHalf(): void {
@@ -111,17 +111,7 @@ class Acts {
     this.linear(n, D, F);
     if (sizes.mlp === "gated") this.linear(n, D, F);
     ledger.take(options.products * n * F); // silu or gelu
-    this.output(n, F);
-  }
-
-  /** Back to the hidden size; gates are multiplied into the weight, in float32. */
-  private output(count: number, inputs: number): void {
-    const { ledger, sizes, options } = this;
-    const { hiddenSize: D } = sizes;
-    if (sizes.foldedGates) {
-      ledger.take(wide * D * inputs);
-      ledger.take(options.products * count * D);
-    } else this.linear(count, inputs, D);
+    this.linear(n, F, D);
   }
 
   /** `count` vectors of `size` numbers. */

@@ -111,7 +111,6 @@ export const transformerSizes = (architecture: Architecture): NetworkSizes => {
     packed: false,
     norm: "rms",
     rotary: architecture.rotaryPrecision,
-    foldedGates: false,
     biased: architecture.visibility.kind !== "full",
   };
 };
