@@ -19,12 +19,13 @@ export function classifierFree(scale: number): Guide {
     }
     const [R, L] = ids_RL.shape as [number, number];
     const [N] = rows_N.shape as [number];
-    const { padding } = options;
+    const { padding, sigma_B } = options;
     const both_2RL = cat([ids_RL, withoutGiven(ids_RL, requests)]);
     const rows_2N = cat([rows_N, add(rows_N, R * L)]);
     const logits_2NV = network.logits(both_2RL, rows_2N, {
       ...options,
       padding: padding === undefined ? undefined : cat([padding, padding]),
+      sigma_B: sigma_B === undefined ? undefined : cat([sigma_B, sigma_B]),
     });
     const free_NV = narrow(logits_2NV, 0, N, N);
     return add(free_NV, mul(sub(narrow(logits_2NV, 0, 0, N), free_NV), scale + 1));
