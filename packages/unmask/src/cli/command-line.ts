@@ -119,10 +119,12 @@ const forwardInputHelp = `
 Keys of the input:
   ids             token ids, one list a row, all of one length
   attention_mask  1 for real tokens, 0 for padding, which nobody sees
-  position_ids    places of the tokens (default: from 0; Dream and SDAR count real tokens only)
+  position_ids    places of the tokens; by default 0, 1, 2 …, for Dream and SDAR
+                  over real tokens only
   sigma           noise level of each row, for networks that are told (MDLM)
 
-The logits are the network's own: Dream's row p predicts position p + 1, and the mask has a column.`;
+The logits are the network's own: Dream's row p predicts position p + 1, and the
+mask has a column.`;
 
 function addInspect(root: Command): void {
   const inspect = root.command("inspect").description("look into a model without loading it");
@@ -138,7 +140,7 @@ function addInspect(root: Command): void {
     .option("--batch <n>", "rows", wholeNumber("--batch", { least: 1, example: 4 }), 1)
     .option(
       "--length <n>",
-      "positions (default: the model's context)",
+      "positions (default: 1024, or the model's context if that is less)",
       wholeNumber("--length", { least: 1, example: 512 }),
     )
     .option("--device <name>", "cpu, cuda or cuda:<index>", "cpu")

@@ -153,18 +153,22 @@ describe("inspect estimate", () => {
     ["float32", "auto", 4, 192],
     ["bfloat16", "auto", 1, 512],
     ["bfloat16", "int8", 2, 64],
-  ] as const)("%s as %s, %i × %i: within a tenth of what a run uses", (stored, dtype, batch, length) => {
-    const folder = randomModel(mkdtempSync(join(root, "large-")), large, stored);
-    const input = join(folder, "input.json");
-    const row = Array.from({ length }, (_, i) => i);
-    writeFileSync(input, JSON.stringify({ ids: Array.from({ length: batch }, () => row) }));
-    const sizes = ["--batch", String(batch), "--length", String(length), "--dtype", dtype];
-    const { bytes } = JSON.parse(child(["inspect", "estimate", folder, ...sizes, "--json"]).stdout);
-    const paths = ["--model", folder, "--input", input, "--output", join(folder, "output.safetensors")];
-    const { peak } = child(["forward", ...paths, "--dtype", dtype]);
-    expect(bytes.peak / peak).toBeGreaterThan(0.9);
-    expect(bytes.peak / peak).toBeLessThan(1.1);
-  });
+  ] as const)(
+    "%s as %s, %i × %i: within a tenth of what a run uses",
+    (stored, dtype, batch, length) => {
+      const folder = randomModel(mkdtempSync(join(root, "large-")), large, stored);
+      const input = join(folder, "input.json");
+      const row = Array.from({ length }, (_, i) => i);
+      writeFileSync(input, JSON.stringify({ ids: Array.from({ length: batch }, () => row) }));
+      const sizes = ["--batch", String(batch), "--length", String(length), "--dtype", dtype];
+      const { bytes } = JSON.parse(child(["inspect", "estimate", folder, ...sizes, "--json"]).stdout);
+      const paths = ["--model", folder, "--input", input, "--output", join(folder, "output.safetensors")];
+      const { peak } = child(["forward", ...paths, "--dtype", dtype]);
+      expect(bytes.peak / peak).toBeGreaterThan(0.9);
+      expect(bytes.peak / peak).toBeLessThan(1.1);
+    },
+    60_000,
+  );
 });
 
 /** The program in a process of its own, and the most memory that it held. */

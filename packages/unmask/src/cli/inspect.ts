@@ -144,6 +144,8 @@ function renderModel({ model, facts, tokenizer, tensors }: Found, style: Styles)
 const millions = (count: number): string =>
   count < 9.995e8 ? `${(count / 1e6).toFixed(1)} million` : `${(count / 1e9).toFixed(2)} billion`;
 
+const usualLength = 1024;
+
 export interface EstimateFlags {
   readonly batch: number;
   readonly length?: number;
@@ -157,7 +159,7 @@ export interface EstimateFlags {
 export async function estimateVerb(source: string | undefined, flags: EstimateFlags): Promise<number> {
   const { model } = await describe(named(source));
   const { batch, dtype, cache = false } = flags;
-  const length = flags.length ?? model.facts.contextLength;
+  const length = flags.length ?? Math.min(usualLength, model.facts.contextLength);
   const device = checkDevice(flags.device);
   const base = device === "cpu" ? await processMemory() : 0;
   const estimate = estimateMemory(model, { batch, length, device, dtype, cache, base });
@@ -170,7 +172,9 @@ export async function estimateVerb(source: string | undefined, flags: EstimateFl
     return 0;
   }
   const what = `${batch} × ${length} positions, weights ${dtype}, products ${estimate.products}, on ${device}`;
-  process.stdout.write(`${[what, ...renderEstimate(estimate, { cache, available })].join("\n")}\n`);
+  const smaller = dtype !== "int8" && model.family.servesInt8 === true ? ", or --dtype int8" : "";
+  const remedy = `take fewer or shorter rows${smaller}`;
+  process.stdout.write(`${[what, ...renderEstimate(estimate, { cache, available, remedy })].join("\n")}\n`);
   return 0;
 }
 
@@ -195,7 +199,7 @@ async function processMemory(): Promise<number> {
 
 function renderEstimate(
   estimate: Estimate,
-  { cache, available }: { cache: boolean; available: number | null },
+  { cache, available, remedy }: { cache: boolean; available: number | null; remedy: string },
 ): string[] {
   const style = styles(hasColours(process.stdout));
   const rows: [string, number][] = [
@@ -214,8 +218,5 @@ function renderEstimate(
     return style.bold(line) + (available === null ? "" : `  of ${gigabytes(available)} available`);
   });
   if (available === null || estimate.peak <= available) return lines;
-  return [
-    ...lines,
-    `${style.red("too much for this machine:")} take fewer or shorter rows, or --dtype int8 or bfloat16`,
-  ];
+  return [...lines, `${style.red("more than there is:")} ${remedy}`];
 }
