@@ -183,25 +183,21 @@ function precisionContract(get: Get): void {
     ["bfloat16", "bfloat16", "float32", 0.15],
     ["float32", "bfloat16", "float32", 0.1],
   ];
-  it.for(kinds)(
-    "weights in %s, products in %s: logits in %s",
-    ([dtype, products, expected, share], context) => {
-      const { network, batch, subject } = get();
-      if (subject.wideOnly === true && dtype === "bfloat16") return context.skip();
-      const other = loadNetwork(subject.folder, { dtype: dtype as "float32" });
-      quietly(() => {
-        for (const { dtype: held } of other.network.parameters.values()) expect(held).toBe(dtype);
-        const exact = network.logits(batch);
-        const logits = other.network.logits(batch, undefined, { products });
-        expect(logits.dtype).toBe(expected);
-        const distance = largestDifference(convert(logits, "float32", undefined), exact);
-        expect(distance).toBeLessThanOrEqual(share * item(max(abs(exact))));
-        const states = other.network.hiddenStates(batch, { products });
-        expect(Number.isFinite(item(max(abs(convert(states.at(-1)!, "float64", undefined)))))).toBe(true);
-      });
-      other.dispose();
-    },
-  );
+  it.for(kinds)("weights in %s, products in %s: logits in %s", ([dtype, products, expected, share]) => {
+    const { network, batch, subject } = get();
+    const other = loadNetwork(subject.folder, { dtype: dtype as "float32" });
+    quietly(() => {
+      for (const { dtype: held } of other.network.parameters.values()) expect(held).toBe(dtype);
+      const exact = network.logits(batch);
+      const logits = other.network.logits(batch, undefined, { products });
+      expect(logits.dtype).toBe(expected);
+      const distance = largestDifference(convert(logits, "float32", undefined), exact);
+      expect(distance).toBeLessThanOrEqual(share * item(max(abs(exact))));
+      const states = other.network.hiddenStates(batch, { products });
+      expect(Number.isFinite(item(max(abs(convert(states.at(-1)!, "float64", undefined)))))).toBe(true);
+    });
+    other.dispose();
+  });
 
   it("int8 weights are computed with or refused, never misread", () => {
     const { network, batch, subject, loaded } = get();

@@ -47,7 +47,6 @@ const subjects: readonly ContractSubject[] = [
       ...{ givenBegin: false, denoises: true },
     },
     head: { weight: "output_layer.linear.weight", bias: "output_layer.linear.bias" },
-    wideOnly: true,
   },
   {
     family: "gpt2",

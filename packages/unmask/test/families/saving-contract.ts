@@ -119,7 +119,7 @@ export function savingContract(subject: ContractSubject): void {
     const parameters = readParameters(origin, { dtype: "float32" });
     saveLike(origin, parameters, { folder: again });
     expect(contents(again)).toEqual(contents(half));
-    const other = loadNetwork(again, subject.wideOnly === true ? { dtype: "float32" } : {});
+    const other = loadNetwork(again);
     expect(quietly(() => other.network.logits(ids(rows)).dtype)).toBe("float32");
     other.dispose();
   });

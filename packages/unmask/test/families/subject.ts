@@ -12,8 +12,6 @@ export interface ContractSubject {
   readonly facts: Facts;
   /** Parameters that turn the last hidden state into logits. */
   readonly head: { readonly weight: string; readonly bias?: string };
-  /** Its network wants weights in float32 or float64; from half precision they are converted on loading. */
-  readonly wideOnly?: boolean;
 }
 
 /** Differences that a product of another shape makes in float32. */
