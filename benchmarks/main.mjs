@@ -7,6 +7,7 @@ import { UsageError } from "./lib/usage-error.mjs";
 
 /** @type {Record<string, () => Promise<{ main: (args: string[]) => Promise<void> }>>} */
 const benchmarks = {
+  memory: () => import("./memory/main.mjs"),
   models: () => import("./models/main.mjs"),
   torch: () => import("./torch/main.mjs"),
 };
