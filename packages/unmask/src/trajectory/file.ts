@@ -1,9 +1,13 @@
 // Trajectories as Parquet: a shard is one file, a row one sequence, lists for what is per token or per forward. The
 // header is JSON in the file's key-value metadata under "unmask.trajectory". Works on bytes, so also in a browser;
 // pandas and DuckDB open the same file.
+//
+// In front of the footer, where Parquet's readers do not look, stand "UCRC" and the CRC-32 of everything else: a
+// damaged file is refused before the library parses it, which may not end well.
 
 import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import { ByteWriter, parquetWrite } from "hyparquet-writer";
+import { crc32 } from "../base/crc32.ts";
 import { DataError } from "../base/errors.ts";
 import { formatVersion, type Trajectory, type TrajectoryHeader } from "./record.ts";
 
@@ -32,21 +36,61 @@ const lists = {
   cached: "INT32",
 } as const satisfies Partial<Record<keyof Trajectory, Kind>>;
 
+const columnNames = [...Object.keys(scalars), ...Object.keys(lists)] as (keyof Trajectory)[];
+
 const perToken = ["given", "reveal_step", "confidence", "entropy"] as const;
 const perForward = ["fed_from", "fed_length", "cached"] as const;
 
 /** A shard's bytes. */
 export function encodeTrajectories(header: TrajectoryHeader, rows: readonly Trajectory[]): Uint8Array {
   const writer = new ByteWriter();
-  const names = [...Object.keys(scalars), ...Object.keys(lists)] as (keyof Trajectory)[];
   parquetWrite({
     writer,
     schema: schema(),
-    columnData: names.map((name) => ({ name, data: rows.map((row) => cell(name, row)) })),
+    columnData: columnNames.map((name) => ({ name, data: rows.map((row) => cell(name, row)) })),
     kvMetadata: [{ key: metadataKey, value: JSON.stringify({ version: formatVersion, ...header }) }],
     createdBy: "unmask",
   });
-  return new Uint8Array(writer.getBuffer());
+  return sealed(new Uint8Array(writer.getBuffer()));
+}
+
+const tag = new TextEncoder().encode("UCRC");
+const sealBytes = tag.length + 4;
+/** Length of the footer and the closing magic. */
+const tailBytes = 8;
+
+/** Where the footer begins; negative if the file is too short for what it says. */
+function footerStart(bytes: Uint8Array): number {
+  if (bytes.length < tailBytes) return -1;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return bytes.length - tailBytes - view.getUint32(bytes.length - tailBytes, true);
+}
+
+function sealed(bytes: Uint8Array): Uint8Array {
+  const start = footerStart(bytes);
+  const result = new Uint8Array(bytes.length + sealBytes);
+  result.set(bytes.subarray(0, start));
+  result.set(tag, start);
+  new DataView(result.buffer).setUint32(start + tag.length, crc32(bytes), true);
+  result.set(bytes.subarray(start), start + sealBytes);
+  return result;
+}
+
+function checkSeal(bytes: Uint8Array, source: string): void {
+  const start = footerStart(bytes);
+  const seal = start - sealBytes;
+  if (seal < 0 || !tag.every((byte, i) => bytes[seal + i] === byte)) {
+    throw new DataError(
+      `${source}: no trajectories that unmask wrote, or cut off; give another file or generate them again`,
+      { source },
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found = crc32(bytes.subarray(start), crc32(bytes.subarray(0, seal)));
+  if (view.getUint32(seal + tag.length, true) === found) return;
+  throw new DataError(`${source}: damaged, its checksum is wrong; generate the trajectories again`, {
+    source,
+  });
 }
 
 const cell = (name: keyof Trajectory, row: Trajectory) =>
@@ -82,22 +126,22 @@ export interface TrajectoryFile {
 
 /** Reads a shard. `source` names it in messages. Throws a DataError if it is none, damaged, or of another version. */
 export async function decodeTrajectories(bytes: Uint8Array, source: string): Promise<TrajectoryFile> {
+  checkSeal(bytes, source);
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-  let metadata: ReturnType<typeof parquetMetadata>;
-  let objects: Record<string, unknown>[];
   try {
-    metadata = parquetMetadata(file);
-    objects = await parquetReadObjects({ file, metadata });
+    const metadata = parquetMetadata(file);
+    const objects = await parquetReadObjects({ file, metadata });
+    const stored = metadata.key_value_metadata?.find(({ key }) => key === metadataKey)?.value;
+    return {
+      header: readHeader(stored, source),
+      rows: objects.map((row, i) => readRow(row, `${source}, row ${i}`)),
+    };
   } catch (cause) {
+    if (cause instanceof DataError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `${source}: no readable Parquet file (${reason}); it may be cut off: write it again`;
     throw new DataError(message, { source }, { cause });
   }
-  const stored = metadata.key_value_metadata?.find(({ key }) => key === metadataKey)?.value;
-  return {
-    header: readHeader(stored, source),
-    rows: objects.map((row, i) => readRow(row, `${source}, row ${i}`)),
-  };
 }
 
 function readHeader(stored: string | undefined, source: string): TrajectoryHeader {

@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { DataError } from "../base/errors.ts";
+import { generator } from "../base/rng.ts";
+import { decodeTrajectories, encodeTrajectories } from "./file.ts";
+import type { Trajectory, TrajectoryHeader } from "./record.ts";
+
+const root = mkdtempSync(join(tmpdir(), "unmask-trajectory-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const header: TrajectoryHeader = {
+  model: "owner/model",
+  model_hash: "a1",
+  tokenizer_hash: "b2",
+  template_hash: "",
+  decoder: "multi_block",
+  options: { threshold: 0.5, block_length: 32 },
+  fidelity: "corrected",
+  seed: 7,
+  mask_id: 126_336,
+};
+
+/** A trajectory with `length` tokens and numbers without a pattern. */
+function example(sequence: number, length: number): Trajectory {
+  const next = generator({ seed: 5, stream: 6, sequence, step: 0 });
+  const numbers = (scale: number) => Array.from({ length }, () => Math.floor(scale * next()));
+  const steps = numbers(4).map((step, i) => (i === 2 ? -1 : step));
+  const floats = steps.map((step) => (step < 0 ? Number.NaN : Math.fround(next())));
+  return {
+    sequence,
+    prompt_ids: numbers(200_000).slice(0, sequence % 5),
+    token_ids: numbers(200_000),
+    given: steps.map((step) => (step < 0 ? 1 : 0)),
+    reveal_step: steps,
+    confidence: floats,
+    entropy: floats.map((value) => Math.fround(2 * value)),
+    forwards: 4,
+    fed_from: [0, 0, 3, 3],
+    fed_length: [9, 9, 4, 4],
+    cached: [0, 0, 5, 5],
+    finish_reason: sequence % 2 === 0 ? "stop" : "length",
+    seconds: 0.125 * sequence,
+  };
+}
+
+const rows = [...Array(7).keys()].map((i) => example(i === 6 ? 2 ** 40 + 1 : i, 3 + 11 * i));
+const bytes = encodeTrajectories(header, rows);
+
+describe("a shard of trajectories", () => {
+  it("gives back header and rows, number for number", async () => {
+    expect(await decodeTrajectories(bytes, "shard")).toEqual({ header, rows });
+  });
+
+  it("may be empty", async () => {
+    expect((await decodeTrajectories(encodeTrajectories(header, []), "shard")).rows).toEqual([]);
+  });
+
+  it("holds 3,000 sequences in more than one group of rows", async () => {
+    const many = Array.from({ length: 3000 }, (_, i) => example(i, 5));
+    expect((await decodeTrajectories(encodeTrajectories(header, many), "shard")).rows).toEqual(many);
+  });
+
+  it("is read alike by DuckDB", async () => {
+    const path = join(root, "shard.parquet");
+    writeFileSync(path, bytes);
+    const { DuckDBInstance } = await import("@duckdb/node-api");
+    const connection = await (await DuckDBInstance.create()).connect();
+    const reader = await connection.runAndReadAll(
+      `select sequence, prompt_ids, token_ids, reveal_step, confidence, fed_length, finish_reason, seconds from '${path}'`,
+    );
+    const found = reader.getRowObjectsJson() as Record<string, unknown>[];
+    const numbers = (values: unknown) => (values as unknown[]).map(Number);
+    found.forEach((row, i) => {
+      const expected = rows[i]!;
+      expect(Number(row.sequence)).toBe(expected.sequence);
+      expect(numbers(row.prompt_ids)).toEqual(expected.prompt_ids);
+      expect(numbers(row.token_ids)).toEqual(expected.token_ids);
+      expect(numbers(row.reveal_step)).toEqual(expected.reveal_step);
+      expect(numbers(row.confidence)).toEqual(expected.confidence);
+      expect(numbers(row.fed_length)).toEqual(expected.fed_length);
+      expect([row.finish_reason, row.seconds]).toEqual([expected.finish_reason, expected.seconds]);
+    });
+    expect(found).toHaveLength(rows.length);
+    const stored = await connection.runAndReadAll(
+      `select decode(value) as value from parquet_kv_metadata('${path}') where decode(key) = 'unmask.trajectory'`,
+    );
+    const [{ value } = {}] = stored.getRowObjectsJson() as { value?: string }[];
+    expect(JSON.parse(value!)).toEqual({ version: 1, ...header });
+  });
+});
+
+describe("a file that is no shard", () => {
+  const refused = async (damaged: Uint8Array): Promise<string> => {
+    const error = await decodeTrajectories(damaged, "some.parquet").then(
+      () => expect.fail("it was read"),
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(DataError);
+    return (error as Error).message;
+  };
+
+  it("says what it is", async () => {
+    const foreign = /^some\.parquet: no trajectories that unmask wrote/;
+    expect(await refused(new Uint8Array())).toMatch(foreign);
+    expect(await refused(new TextEncoder().encode("a,b,c\n1,2,3\n"))).toMatch(foreign);
+    expect(await refused(bytes.slice(0, bytes.length - 100))).toMatch(foreign);
+    const damaged = bytes.slice();
+    damaged[1000]!++;
+    expect(await refused(damaged)).toMatch(/damaged, its checksum is wrong/);
+  });
+
+  it("is refused whatever byte is damaged", async () => {
+    const next = generator({ seed: 1, stream: 6, sequence: 0, step: 0 });
+    for (let i = 0; i < 500; i++) {
+      const damaged = bytes.slice();
+      damaged[Math.floor(next() * damaged.length)]! ^= 1 + Math.floor(255 * next());
+      await refused(damaged);
+    }
+  });
+});
