@@ -126,6 +126,21 @@ const unmask = {
       reason: "guidance combines logits on the device",
     },
     {
+      file: "decode/transition.ts",
+      may: ["torch"],
+      reason: "draws whole steps of the reverse process on the device",
+    },
+    {
+      file: "decode/reward-guidance.ts",
+      may: ["torch"],
+      reason: "guidance needs a discriminator's gradient and scores",
+    },
+    {
+      file: "decode/policies/reward-guided.ts",
+      may: ["diffusion/schedule.ts"],
+      reason: "noise levels are the schedule's to say; that file is plain arithmetic",
+    },
+    {
       file: "decode/policies/ancestral.ts",
       may: ["diffusion/schedule.ts"],
       reason: "when a position is revealed is the schedule's to say; that file is plain arithmetic",

@@ -20,6 +20,8 @@ export interface Canvas {
   readonly sequence: number;
   /** Forwards of the network that it took part in. */
   forwards: number;
+  /** Passes through a reward's network on its behalf: forwards, and backward passes down to its input. */
+  readonly rewarded: { forwards: number; backwards: number };
   /** For each column the forward (from 0) whose proposal was committed; −1 if never or given. */
   readonly revealStep: Int32Array;
 }
@@ -54,6 +56,7 @@ export function newCanvas({ length, noiseId, sequence = 0, prompt = [], given }:
     noiseId,
     sequence,
     forwards: 0,
+    rewarded: { forwards: 0, backwards: 0 },
     revealStep: new Int32Array(length).fill(-1),
   };
 }

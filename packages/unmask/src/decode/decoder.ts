@@ -59,6 +59,12 @@ export interface ReadyDecoder {
   readonly forbiddenIds?: readonly number[] | undefined;
   /** How the fed columns see each other; the network's own way by default. */
   readonly visibility?: ProposerOptions["visibility"];
+  /** A discriminator guides it: reward-guidance.ts makes its guide and judge, which generation hands over. */
+  readonly needsReward?: boolean | undefined;
+  /** The network is told the noise level of every step. */
+  readonly tellsNoise?: boolean | undefined;
+  /** Steps are drawn whole, and nothing is forbidden: transition.ts makes the proposer's `draw`. */
+  readonly drawsTransition?: boolean | undefined;
   /** Columns that the canvas needs behind the prompt and the text, to fill the last block; they are cut off again. */
   readonly extraColumns?: number | undefined;
   /** The column behind the text that a canvas holds, for decoders that end at a stop token and leave the rest open. */

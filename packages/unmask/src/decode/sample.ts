@@ -87,7 +87,7 @@ export interface ReduceOptions {
  * Values reduced at a time. On the CPU what a step makes then stays in the processor's cache, and in memory that the
  * allocator has at hand: fresh pages for a few megabytes took ten times as long as the arithmetic.
  */
-const chunkValues = (device: Device): number => (device === "cpu" ? 1 << 18 : 1 << 26);
+const chunkValues = (device: Device): number => (device === "cpu" ? 1 << 19 : 1 << 26);
 
 /** float32 logits [N, V] -> float64 [N, 6 + M], columns as in `reduced`, then the other drawn tokens. */
 export function reduce(logits_NV: Tensor, options: ReduceOptions): Tensor {
@@ -191,7 +191,7 @@ function drawTokens(
 }
 
 /** Number of tokens whose cumulative weight is at most uniform · total, int64 [N, M]: the drawn tokens. */
-function drawInverseCdf(weight_NV: Tensor, uniforms_NM: Tensor): Tensor {
+export function drawInverseCdf(weight_NV: Tensor, uniforms_NM: Tensor): Tensor {
   const V = weight_NV.shape[1]!;
   const cdf_NV = cumsum(weight_NV, -1, { dtype: "float64" });
   const threshold_NM = mul(narrow(cdf_NV, 1, V - 1, 1), uniforms_NM);
@@ -222,8 +222,8 @@ function keepTopK(logits_NV: Tensor, k: number): Tensor {
   return maskedFill(logits_NV, lt(logits_NV, narrow(best_NK, 1, k - 1, 1)), removed);
 }
 
-/** Tokens that are looked at before a whole row is sorted, which takes seven times as long for a vocabulary of 32k. */
-const firstLook = 1024;
+/** Tokens that are looked at before a whole row is sorted, which takes many times as long. */
+const firstLook = 256;
 
 /** The token that crosses the line stays. */
 function keepTopP(logits_NV: Tensor, p: number): Tensor {

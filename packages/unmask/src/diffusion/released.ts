@@ -40,14 +40,6 @@ import {
 const never = -1e6;
 const raceEpsilon = 1e-10;
 
-/** Where the published sampler stops. */
-export const releasedLastTime = 1e-5;
-
-/** Times of N steps, N + 1 of them, from 1 down to `last`. */
-export function releasedTimes(steps: number, last = releasedLastTime): number[] {
-  return Array.from({ length: steps + 1 }, (_, k) => 1 - ((1 - last) * k) / steps);
-}
-
 /** SUBS log-probabilities float32 [B, L, V] of raw logits [B, L, V] for ids int64 [B, L]. */
 export function subsLogProbabilities(logits_BLV: Tensor, ids_BL: Tensor, maskId: number): Tensor {
   const isMask_V = maskColumnOf(logits_BLV, maskId);

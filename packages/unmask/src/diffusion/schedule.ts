@@ -38,3 +38,11 @@ export function sigma(schedule: NoiseSchedule, t: number): number {
 export function revealProbability(schedule: NoiseSchedule, t: number, s: number): number {
   return (schedule.alpha(s) - schedule.alpha(t)) / (1 - schedule.alpha(t));
 }
+
+/** Where the published samplers stop, short of t = 0. */
+export const releasedLastTime = 1e-5;
+
+/** Times of N steps of the reverse process, N + 1 of them, from 1 down to `last`. */
+export function reverseTimes(steps: number, last = 0): number[] {
+  return Array.from({ length: steps + 1 }, (_, k) => 1 - ((1 - last) * k) / steps);
+}

@@ -2,29 +2,39 @@
 // The published sampler: one reverse step, and whole runs through unmask's own decoding loop.
 
 import {
-  argmax,
   div,
   exp,
+  indexSelect,
   noGrad,
   reshape,
   scope,
   select,
   sumDim,
   tensor,
-  toNumbers,
 } from "../../../../packages/torch/dist/index.js";
 import { newCanvas } from "../../../../packages/unmask/dist/decode/canvas.js";
 import { decode } from "../../../../packages/unmask/dist/decode/decode.js";
+import {
+  ancestral,
+  ancestralDecoder,
+  ends,
+} from "../../../../packages/unmask/dist/decode/policies/ancestral.js";
+import { modelProposer } from "../../../../packages/unmask/dist/decode/propose.js";
+import { transitionWeights } from "../../../../packages/unmask/dist/decode/transition.js";
+import { maskColumn } from "../../../../packages/unmask/dist/diffusion/objective.js";
 import {
   analyticProbabilities,
   ancestralWeights,
   exponentialRace,
   keepVisible,
-  releasedLastTime,
-  releasedTimes,
   subsLogProbabilities,
 } from "../../../../packages/unmask/dist/diffusion/released.js";
-import { logLinear, revealProbability } from "../../../../packages/unmask/dist/diffusion/schedule.js";
+import {
+  logLinear,
+  releasedLastTime,
+  revealProbability,
+  reverseTimes,
+} from "../../../../packages/unmask/dist/diffusion/schedule.js";
 import { defaults, maskIdOf, numbersOf, withNetwork } from "./model.mjs";
 
 /**
@@ -33,6 +43,7 @@ import { defaults, maskIdOf, numbersOf, withNetwork } from "./model.mjs";
  * @typedef {import("../../compare.mjs").Check} Check
  * @typedef {import("../../../../packages/unmask/dist/models/mdlm.js").Mdlm} Mdlm
  * @typedef {import("../../../../packages/unmask/dist/decode/policies/policy.js").Proposer} Proposer
+ * @typedef {import("../../../../packages/unmask/dist/decode/policies/policy.js").Request} Request
  * @typedef {import("../../../../packages/unmask/dist/decode/policies/policy.js").Policy} Policy
  */
 
@@ -120,12 +131,12 @@ function normalised(weights_BLV) {
 export function samplerRun(one, check) {
   return withNetwork(one, async (network) => {
     const steps = one.argument("steps", 0);
-    const times = releasedTimes(steps, one.argument("eps", releasedLastTime));
+    const times = reverseTimes(steps, one.argument("eps", releasedLastTime));
     if (one.hasOutput("time_grid")) {
       const expected = one.numbers(one.output("time_grid"));
       check.close("time_grid", one.numbers(times), expected, one.tolerance("time_grid", defaults.time));
     }
-    const states = await run(one, network, times);
+    const states = await run(one, network);
     const width = Number(states[0]?.length);
     /** @type {unknown[]} */
     const expected = one.output("states_after_each_update");
@@ -144,75 +155,64 @@ export function samplerRun(one, check) {
 const flat = (values) => ({ values, shape: [values.length] });
 
 /**
- * The ids after each step.
+ * The ids after each step: a proposer that draws as the published code does.
  * @param {Case} one
  * @param {Mdlm} network
- * @param {number[]} times
  */
-async function run(one, network, times) {
-  const noiseRemoval = one.argument("noise_removal", "none");
+async function run(one, network) {
   const draws = one.tensor(one.input("uniforms"));
   const [, rows, length] = /** @type {[number, number, number]} */ (draws.shape);
   const maskId = maskIdOf(one, network);
-  const canvas = newCanvas({ length, noiseId: maskId, sequences: Array.from({ length: rows }, (_, i) => i) });
-  const proposer = releasedProposer(network, { times, draws, maskId, ...wording(one) });
-  /** @type {Policy} */
-  const policy = {
-    name: "released",
-    steps: times.length - 1 + (noiseRemoval === "none" ? 0 : 1),
-    decide: (_, { token }) => ({ commit: [...token.keys()].filter((i) => token[i] !== maskId) }),
-  };
+  const forbidden = tensor(maskColumn(network.config.vocabularySize, maskId));
+  const canvases = Array.from({ length: rows }, (_, sequence) =>
+    newCanvas({ length, noiseId: maskId, sequence }),
+  );
+  const proposer = modelProposer(network, {
+    seed: 0,
+    forbidden,
+    draw: (probability_NV, requests) => {
+      const step = /** @type {Request} */ (requests[0]).canvas.forwards - 1;
+      const uniforms_NV = openRows(select(draws, 0, step), requests);
+      return exponentialRace(transitionWeights(probability_NV, requests), uniforms_NV);
+    },
+  });
+  const policy = ancestral({
+    steps: one.argument("steps", 0),
+    seed: 0,
+    schedule,
+    fidelity: "released",
+    end: endOf(one),
+    drawsTransition: true,
+  });
   const states = [];
-  for await (const _ of decode(canvas, proposer, policy)) states.push(Int32Array.from(canvas.ids));
+  for await (const _ of decode(canvases, proposer, policy))
+    states.push(canvases.flatMap(({ ids }) => [...ids]));
   draws.dispose();
+  forbidden.dispose();
   return states;
 }
 
-/** The reference's names for what a run does. @param {Case} one */
-function wording(one) {
+/** What the reference calls it. @param {Case} one */
+function endOf(one) {
   const predictor = one.argument("predictor", "ancestral");
   const noiseRemoval = one.argument("noise_removal", "none");
-  const predictors = ["ancestral", "ancestral_cache", "ddpm", "ddpm_cache", "analytic"];
-  if (!predictors.includes(predictor)) throw new Error(`unknown predictor "${predictor}"`);
-  if (!["ancestral", "greedy", "none"].includes(noiseRemoval))
-    throw new Error(`unknown noise removal "${noiseRemoval}"`);
-  return { analytic: predictor === "analytic", greedyEnd: noiseRemoval === "greedy" };
+  const { aliases, name } = ancestralDecoder;
+  if (![name, ...aliases].includes(predictor)) throw new Error(`unknown predictor "${predictor}"`);
+  const end = ends.find((known) => known === noiseRemoval);
+  if (end === undefined) throw new Error(`unknown noise removal "${noiseRemoval}"`);
+  return end;
 }
 
 /**
- * A proposer that draws as the published code does; the mask as a token means that the position stays open.
- * @param {Mdlm} network
- * @param {{ times: number[], draws: Tensor, maskId: number, analytic: boolean, greedyEnd: boolean }} options
- * @returns {Proposer}
+ * The rows of the candidates, of numbers [canvases, length, V].
+ * @param {Tensor} numbers
+ * @param {readonly Request[]} requests
  */
-function releasedProposer(network, { times, draws, maskId, analytic, greedyEnd }) {
-  /** @type {(ids_BL: Tensor, step: number) => Tensor} */
-  const drawn = (ids_BL, step) => {
-    const probability_BLV = exp(subsLogProbabilities(network.logits(ids_BL), ids_BL, maskId));
-    const isEnd = step === times.length - 1;
-    if (isEnd && greedyEnd) return argmax(probability_BLV, { dim: -1 });
-    const alphas = {
-      maskId,
-      alphaT: schedule.alpha(Number(times[step])),
-      alphaS: isEnd ? 1 : schedule.alpha(Number(times[step + 1])),
-    };
-    const weights_BLV = analytic
-      ? analyticProbabilities(probability_BLV, ids_BL, alphas)
-      : ancestralWeights(probability_BLV, alphas);
-    return exponentialRace(weights_BLV, select(draws, 0, step));
-  };
-  return {
-    propose(canvas, step) {
-      const tokens = scope(() =>
-        noGrad(() => {
-          const ids_BL = tensor(BigInt64Array.from(canvas.ids, BigInt), [canvas.rows, canvas.length]);
-          return toNumbers(reshape(drawn(ids_BL, step), [-1]));
-        }),
-      );
-      const positions = Int32Array.from(canvas.open.keys()).filter((at) => canvas.open[at] === 1);
-      const unused = new Float32Array(positions.length);
-      const token = positions.map((at) => Number(tokens[at]));
-      return { positions, token, probability: unused, entropy: unused, margin: unused };
-    },
-  };
+function openRows(numbers, requests) {
+  const [, length, width] = /** @type {[number, number, number]} */ (numbers.shape);
+  const rows = requests.flatMap(({ canvas, plan }) =>
+    Array.from(plan.candidates, (column) => canvas.sequence * length + column),
+  );
+  const rows_N = tensor(BigInt64Array.from(rows, BigInt));
+  return indexSelect(reshape(numbers, [-1, width]), 0, rows_N);
 }
