@@ -8,6 +8,7 @@ import { commit, fill } from "../commit.ts";
 import { decode, type SequenceStep } from "../decode.ts";
 import { type DecodeFacts, readOptions } from "../decoder.ts";
 import { type ScriptedAnswer, scriptedProposer } from "../scripted.ts";
+import { policyContract } from "./contract.ts";
 import { type D2fOptions, d2f, d2fDecoder } from "./d2f.ts";
 import type { Policy } from "./policy.ts";
 
@@ -145,6 +146,10 @@ describe("D2F on random tables", () => {
     }
   });
 });
+
+for (const useCache of [true, false]) {
+  policyContract(`D2F, cache ${useCache}`, { policy: () => d2f(settings({ useCache, skip: 0.6 })) });
+}
 
 describe("D2F: details", () => {
   it("grows, activates and stores as described", async () => {
