@@ -106,13 +106,13 @@ export function rewardGradient(
 ): Tensor {
   const [R, L] = ids_RL.shape as [number, number];
   const V = logits_NV.shape[1]!;
-  const { device } = logits_NV;
+  const like = { dtype: logits_NV.dtype, device: logits_NV.device };
   return scope(() =>
     enableGrad(() => {
       const leaf_NV = setRequiresGrad(detach(logits_NV), true);
       const open_NV = forbidden === undefined ? leaf_NV : maskedFill(leaf_NV, lt(forbidden, 0), removed);
       const ids_1 = reshape(ids_RL, [R * L, 1]);
-      const fixed = scatter(zeros([R * L, V], { device }), 1, ids_1, full([R * L, 1], certain, { device }));
+      const fixed = scatter(zeros([R * L, V], like), 1, ids_1, full([R * L, 1], certain, like));
       const soft_RLV = reshape(indexCopy_(fixed, 0, rows_N, open_NV), [R, L, V]);
       const sigma_B = sigmas(
         requests.map(({ plan }) => plan.noise?.before),
