@@ -3,9 +3,9 @@
 // "Confidence" is the probability of the drawn token in the sampling distribution, after temperature and filters: at
 // temperature 0.1 a threshold of 0.9 is far looser than at 1. Ties go to the lowest column.
 
-import { streams, uniform } from "../../base/rng.ts";
+import { streams } from "../../base/rng.ts";
 import type { Proposal } from "./policy.ts";
-import { largest } from "./select.ts";
+import { largest, randomScores, ranked } from "./select.ts";
 
 export const strategies = [
   "low_confidence_static",
@@ -52,7 +52,7 @@ const rules: Readonly<Record<Strategy, Rule>> = {
   sequential: ({ columns }, _, { quota }) => indices(Math.min(quota, columns.length)),
 
   entropy_bounded({ entropy }, { entropyBound }) {
-    const order = indices(entropy.length).sort((a, b) => entropy[a]! - entropy[b]! || a - b);
+    const order = ranked(entropy.map((one) => -one));
     let sum = 0;
     const count = order.findIndex((i) => {
       sum += entropy[i]!;
@@ -61,13 +61,8 @@ const rules: Readonly<Record<Strategy, Rule>> = {
     return order.slice(0, count < 0 ? order.length : Math.max(1, count)).sort((a, b) => a - b);
   },
 
-  random({ columns }, { seed }, { quota, sequence, step }) {
-    const source = { seed, stream: streams.reveal };
-    return largest(
-      Array.from(columns, (column) => uniform(source, sequence, step, column)),
-      quota,
-    );
-  },
+  random: ({ columns }, { seed }, { quota, sequence, step }) =>
+    largest(randomScores(columns, { seed, stream: streams.reveal, sequence, step }), quota),
 };
 
 const indices = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
