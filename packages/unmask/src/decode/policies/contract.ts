@@ -62,95 +62,97 @@ export async function run(
   return steps;
 }
 
-export function policyContract(
-  name: string,
-  {
-    policy,
-    lengths = [
-      [20, 4],
-      [9, 8],
-      [33, 1],
-      [7, 7],
-    ],
-    infills = true,
-  }: ContractOptions,
-): void {
-  const canvases = (): Canvas[] =>
-    lengths.map(([length, prompt], i) => {
-      const given = Array.from({ length }, (_, column) => column).filter(
-        (column) => infills && column >= prompt && chance(7, i, 0, column) < 0.3,
-      );
-      return canvasOf(length, prompt, given, i);
-    });
+/** Canvases of several lengths, with holes between given columns. */
+function canvasesOf({ lengths = usual, infills = true }: ContractOptions): Canvas[] {
+  return lengths.map(([length, prompt], i) => {
+    const given = Array.from({ length }, (_, column) => column).filter(
+      (column) => infills && column >= prompt && chance(7, i, 0, column) < 0.3,
+    );
+    return canvasOf(length, prompt, given, i);
+  });
+}
 
+const usual = [
+  [20, 4],
+  [9, 8],
+  [33, 1],
+  [7, 7],
+] as const;
+
+export function policyContract(name: string, options: ContractOptions): void {
   describe(`policy contract: ${name}`, () => {
     it.each([1, 2, 3])(
       "writes every open column once, and no given one, within its limit (table %i)",
-      async (seed) => {
-        const before = canvases();
-        const after = canvases();
-        const steps = await run(after, policy(), randomTable(seed));
-        after.forEach((canvas, row) => {
-          expect(isFinished(canvas)).toBe(true);
-          const written = steps[row]!.flatMap(({ proposal, decision }) =>
-            decision.commit.map((i) => proposal.columns[i]!),
-          );
-          const open = [...before[row]!.open.keys()].filter((column) => before[row]!.open[column] === 1);
-          expect([...written].sort((a, b) => a - b)).toEqual(open);
-          for (const [column, id] of before[row]!.ids.entries()) {
-            if (before[row]!.given[column] === 1) expect(canvas.ids[column]).toBe(id);
-          }
-          expect(steps[row]!.length).toBeLessThanOrEqual(policy().limit(canvas));
-        });
-      },
+      (seed) => writesAllOnce(options, seed),
     );
-
-    it("plans open columns inside what is fed, and a cache without gaps", async () => {
-      const after = canvases();
-      const steps = await run(after, policy(), randomTable(4));
-      steps.forEach((taken, row) => {
-        let cached = 0;
-        for (const { plan, decision } of taken) {
-          const { candidates } = plan;
-          expect([...candidates]).toEqual([...new Set(candidates)].sort((a, b) => a - b));
-          for (const column of candidates) expect(column >= plan.from && column < plan.to).toBe(true);
-          expect(plan.to).toBeLessThanOrEqual(after[row]!.length);
-          expect(decision.commit).toEqual([...decision.commit].sort((a, b) => a - b));
-          cached = cacheAfter(cached, plan);
-        }
-      });
-    });
-
-    it("decides a sequence alone as beside others", async () => {
-      const together = canvases();
-      await run(together, policy(), randomTable(5));
-      for (const [row, canvas] of canvases().entries()) {
-        await run([canvas], policy(), randomTable(5));
-        expect(canvas.ids).toEqual(together[row]!.ids);
-        expect(canvas.revealStep).toEqual(together[row]!.revealStep);
-      }
-    });
-
-    it("goes on from any recorded step as the recorded run did", async () => {
-      const [recorded] = canvases() as [Canvas];
-      const [steps] = await run([recorded], policy(), randomTable(6));
-      for (let k = 0; k < steps!.length; k++) {
-        const [canvas] = canvases() as [Canvas];
-        const decoder = policy().start(canvas);
-        for (const [i, { plan, proposal, decision }] of steps!.entries()) {
-          expect(decoder.plan()).toEqual(plan);
-          canvas.forwards++;
-          // Up to step k the record is followed without asking, then every question is asked twice.
-          if (i >= k) decoder.decide(proposal);
-          const decided = i < k ? decision : decoder.decide(proposal);
-          expect(decided).toEqual(decision);
-          commit(canvas, proposal, decided);
-        }
-        expect(decoder.plan()).toBeUndefined();
-        expect(canvas.ids).toEqual(recorded.ids);
-      }
-    });
+    it("plans open columns inside what is fed, and a cache without gaps", () => plansWell(options));
+    it("decides a sequence alone as beside others", () => decidesAlone(options));
+    it("goes on from any recorded step as the recorded run did", () => goesOn(options));
   });
+}
+
+async function writesAllOnce(options: ContractOptions, seed: number): Promise<void> {
+  const before = canvasesOf(options);
+  const after = canvasesOf(options);
+  const steps = await run(after, options.policy(), randomTable(seed));
+  after.forEach((canvas, row) => {
+    expect(isFinished(canvas)).toBe(true);
+    const written = steps[row]!.flatMap(({ proposal, decision }) =>
+      decision.commit.map((i) => proposal.columns[i]!),
+    );
+    const open = [...before[row]!.open.keys()].filter((column) => before[row]!.open[column] === 1);
+    expect([...written].sort((a, b) => a - b)).toEqual(open);
+    for (const [column, id] of before[row]!.ids.entries()) {
+      if (before[row]!.given[column] === 1) expect(canvas.ids[column]).toBe(id);
+    }
+    expect(steps[row]!.length).toBeLessThanOrEqual(options.policy().limit(canvas));
+  });
+}
+
+async function plansWell(options: ContractOptions): Promise<void> {
+  const after = canvasesOf(options);
+  const steps = await run(after, options.policy(), randomTable(4));
+  steps.forEach((taken, row) => {
+    let cached = 0;
+    for (const { plan, decision } of taken) {
+      const { candidates } = plan;
+      expect([...candidates]).toEqual([...new Set(candidates)].sort((a, b) => a - b));
+      for (const column of candidates) expect(column >= plan.from && column < plan.to).toBe(true);
+      expect(plan.to).toBeLessThanOrEqual(after[row]!.length);
+      expect(decision.commit).toEqual([...decision.commit].sort((a, b) => a - b));
+      cached = cacheAfter(cached, plan);
+    }
+  });
+}
+
+async function decidesAlone(options: ContractOptions): Promise<void> {
+  const together = canvasesOf(options);
+  await run(together, options.policy(), randomTable(5));
+  for (const [row, canvas] of canvasesOf(options).entries()) {
+    await run([canvas], options.policy(), randomTable(5));
+    expect(canvas.ids).toEqual(together[row]!.ids);
+    expect(canvas.revealStep).toEqual(together[row]!.revealStep);
+  }
+}
+
+async function goesOn(options: ContractOptions): Promise<void> {
+  const [recorded] = canvasesOf(options) as [Canvas];
+  const [steps] = await run([recorded], options.policy(), randomTable(6));
+  for (let k = 0; k < steps!.length; k++) {
+    const [canvas] = canvasesOf(options) as [Canvas];
+    const decoder = options.policy().start(canvas);
+    for (const [i, { plan, proposal, decision }] of steps!.entries()) {
+      expect(decoder.plan()).toEqual(plan);
+      canvas.forwards++;
+      // Up to step k the record is followed without asking, then every question is asked twice.
+      if (i >= k) decoder.decide(proposal);
+      const decided = i < k ? decision : decoder.decide(proposal);
+      expect(decided).toEqual(decision);
+      commit(canvas, proposal, decided);
+    }
+    expect(decoder.plan()).toBeUndefined();
+    expect(canvas.ids).toEqual(recorded.ids);
+  }
 }
 
 /** Columns in the cache after a plan; fails where the fed ones do not join on. */
