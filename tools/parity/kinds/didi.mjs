@@ -1,6 +1,8 @@
 // @ts-check
 // DiDi-Instruct: distillation with a discriminator, and guided sampling.
 
+import { discriminatorForward } from "./didi/discriminator.mjs";
+import { fullRun, rerankStep, tiltStep } from "./didi/guided.mjs";
 import { averages } from "./mdlm/averages.mjs";
 import { skipped } from "./skipped.mjs";
 
@@ -23,13 +25,12 @@ const none = { values: [], shape: [0] };
 /** @type {import("./table.mjs").Kinds} */
 export const kinds = {
   student_ema: studentEma,
+  discriminator_forward: discriminatorForward,
+  rgas_tilt_step: tiltStep,
+  rgas_rerank_step: rerankStep,
+  rgas_full_run: fullRun,
   ...skipped(
-    ["discriminator_forward", "discriminator_loss"],
-    "didi: the discriminator's head is not implemented yet",
+    ["discriminator_loss", "reward_advantage_omega", "policy_iteration"],
+    "didi: the distiller is not implemented yet",
   ),
-  ...skipped(
-    ["rgas_tilt_step", "rgas_rerank_step", "rgas_full_run"],
-    "didi: guided sampling is not implemented yet",
-  ),
-  ...skipped(["reward_advantage_omega", "policy_iteration"], "didi: the distiller is not implemented yet"),
 };

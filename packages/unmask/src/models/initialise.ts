@@ -2,8 +2,19 @@
 // block starts as the identity and every prediction as uniform), the embedding uniform in ±1/√D, other linears
 // and their biases uniform in ±1/√fan_in, norms at 1. Value j of parameter i comes from coordinate (i, j).
 
-import { type Device, setRequiresGrad, type Tensor, tensor } from "@unmask/torch";
-import { fillUniform, streams } from "../base/rng.ts";
+import {
+  clone,
+  convert,
+  type Device,
+  keep,
+  noGrad,
+  scope,
+  setRequiresGrad,
+  type Tensor,
+  tensor,
+} from "@unmask/torch";
+import { fillNormal, fillUniform, streams } from "../base/rng.ts";
+import { discriminatorShapes, isSpectralState } from "./discriminator.ts";
 import { type MdlmConfig, mdlmParameterShapes } from "./mdlm.ts";
 
 /** Parameters of a new network, float32 leaves that want gradients, outside every scope. */
@@ -16,17 +27,74 @@ export function initialiseMdlm(
   const parameters = new Map<string, Tensor>();
   let index = 0;
   for (const [name, shape] of shapes) {
-    const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
+    const values = new Float32Array(sizeOf(shape));
     const bound = boundOf(name, shapes);
     if (bound === "one") values.fill(1);
-    else if (bound > 0) {
-      fillUniform(values, { seed, stream: streams.initialise }, index, 0);
-      for (let j = 0; j < values.length; j++) values[j] = (2 * values[j]! - 1) * bound;
-    }
+    else if (bound > 0) fillWithin(values, bound, { seed, index, step: 0 });
     parameters.set(name, setRequiresGrad(tensor(values, shape, { device }), true));
     index++;
   }
   return parameters;
+}
+
+/** Numbers of a discriminator's head are drawn at this step of the coordinates, those of a network at step 0. */
+const headStep = 1;
+
+/**
+ * Parameters of a discriminator: copies of a network's `source` below its head, and a fresh head (linears and biases
+ * uniform in ±1/√fan_in, u and v random unit vectors), in the source's dtype and on its device, outside every scope
+ * and wanting no gradient. `source` may be an Mdlm's parameters; folded ones lack the conditioning and are refused.
+ */
+export function initialiseDiscriminator(
+  config: MdlmConfig,
+  source: ReadonlyMap<string, Tensor>,
+  seed: number,
+): Map<string, Tensor> {
+  const shapes = discriminatorShapes(config);
+  const { device, dtype } = get(source, "vocab_embed.embedding");
+  const parameters = new Map<string, Tensor>();
+  let index = 0;
+  for (const [name, shape] of shapes) {
+    const fresh = () =>
+      tensor(headValues(name, shape, { seed, index, step: headStep, fanIn: config.hiddenSize }), shape);
+    const value = name.startsWith("output_layer.")
+      ? scope(() => keep(convert(fresh(), dtype, device)))
+      : scope(() => noGrad(() => keep(clone(get(source, name)))));
+    parameters.set(name, value);
+    index++;
+  }
+  return parameters;
+}
+
+function headValues(
+  name: string,
+  shape: readonly number[],
+  { fanIn, ...at }: { seed: number; index: number; step: number; fanIn: number },
+): Float32Array {
+  const values = new Float32Array(sizeOf(shape));
+  if (!isSpectralState(name)) return fillWithin(values, 1 / Math.sqrt(fanIn), at);
+  fillNormal(values, { seed: at.seed, stream: streams.initialise }, at.index, at.step);
+  const length = Math.hypot(...values);
+  return values.map((value) => value / length);
+}
+
+/** Uniform in ±bound. */
+function fillWithin(
+  values: Float32Array,
+  bound: number,
+  { seed, index, step }: { seed: number; index: number; step: number },
+): Float32Array {
+  fillUniform(values, { seed, stream: streams.initialise }, index, step);
+  for (let j = 0; j < values.length; j++) values[j] = (2 * values[j]! - 1) * bound;
+  return values;
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+function get(source: ReadonlyMap<string, Tensor>, name: string): Tensor {
+  const parameter = source.get(name);
+  if (parameter === undefined) throw new Error(`the network has no parameter "${name}"`);
+  return parameter;
 }
 
 function boundOf(name: string, shapes: ReadonlyMap<string, number[]>): number | "one" {

@@ -2,7 +2,7 @@
 // The network of a case, and tensors as plain numbers.
 
 import { toNumbers } from "../../../../packages/torch/dist/index.js";
-import { loadConfig, loadParameters } from "../../../../packages/unmask/dist/models/checkpoint.js";
+import { loadNetwork } from "../../../../packages/unmask/dist/models/load.js";
 import { Mdlm } from "../../../../packages/unmask/dist/models/mdlm.js";
 
 /** Differences that float32 rounding explains (fixtures' README), where a case names none. */
@@ -21,14 +21,12 @@ export const defaults = {
  * @param {(network: Mdlm) => Result | Promise<Result>} body
  */
 export async function withNetwork(one, body) {
-  const folder = one.checkpoint();
-  const config = loadConfig(folder);
-  const parameters = loadParameters(folder, config);
-  const network = new Mdlm(config, parameters);
+  const { network, dispose } = loadNetwork(one.checkpoint());
   try {
+    if (!(network instanceof Mdlm)) throw new Error("the checkpoint is of another family");
     return await body(network);
   } finally {
-    for (const parameter of parameters.values()) parameter.dispose();
+    dispose();
   }
 }
 

@@ -12,7 +12,9 @@ import {
 } from "../../../../packages/torch/dist/index.js";
 import { maskColumn } from "../../../../packages/unmask/dist/diffusion/objective.js";
 import { subsLogProbabilities } from "../../../../packages/unmask/dist/diffusion/released.js";
-import { Mdlm, sinusoid } from "../../../../packages/unmask/dist/models/mdlm.js";
+import { Mdlm } from "../../../../packages/unmask/dist/models/mdlm.js";
+import { foldConditioning } from "../../../../packages/unmask/dist/models/mdlm-fold.js";
+import { sinusoid } from "../../../../packages/unmask/dist/models/mdlm-trunk.js";
 import { defaults, maskIdOf, numbersOf, withNetwork } from "./model.mjs";
 
 /**
@@ -36,7 +38,7 @@ export function ditLogits(one, check) {
 }
 
 /**
- * Sigma 0 both folded into the weights and in the general form, real sigmas, soft input.
+ * Sigma 0 as one vector, in the general form and folded away; real sigmas; soft input.
  * @param {Case} one
  * @param {Check} check
  * @param {Mdlm} network
@@ -47,12 +49,18 @@ function compareLogits(one, check, network) {
   /** @type {(name: string, input: Tensor, sigma_B?: Tensor) => void} */
   const compare = (name, input, sigma_B) => {
     if (!one.hasOutput(name)) return;
-    const label = `${name}${input === ids_BL && sigma_B === undefined ? " (folded)" : ""}`;
+    const label = `${name}${input === ids_BL && sigma_B === undefined ? " (one vector)" : ""}`;
     const logits = network.logits(input, undefined, { sigma_B });
     check.close(label, numbersOf(logits), one.numbers(one.output(name)), tolerance);
   };
   const { sigma_zero: zero, sigma_nonzero: nonzero, soft_input: soft } = one.json.inputs;
   compare("logits_sigma_zero", ids_BL);
+  if (one.hasOutput("logits_sigma_zero")) {
+    const folded = foldConditioning(network.config, network.parameters);
+    const expected = one.numbers(one.output("logits_sigma_zero"));
+    check.close("logits_sigma_zero (folded)", numbersOf(folded.logits(ids_BL)), expected, tolerance);
+    for (const [key, own] of folded.parameters) if (network.parameters.get(key) !== own) own.dispose();
+  }
   if (zero !== undefined) compare("logits_sigma_zero", ids_BL, one.tensor(zero));
   if (nonzero !== undefined) compare("logits_sigma_nonzero", ids_BL, one.tensor(nonzero));
   if (soft !== undefined && nonzero !== undefined)
@@ -94,10 +102,13 @@ function compareConditions(one, check, network) {
   }
   if (!one.hasOutput("condition_vector")) return;
   const expected = one.numbers(one.output("condition_vector"));
-  check.close("condition_vector", inRows(network.condition(sigma_B)), expected, tolerance);
+  const { trunk } = network;
+  const conditionOf = (/** @type {Tensor | undefined} */ sigma) =>
+    /** @type {Tensor} */ (trunk.condition(sigma));
+  check.close("condition_vector", inRows(conditionOf(sigma_B)), expected, tolerance);
   const width = network.config.conditionSize;
   const first = { values: Array.from(expected.values).slice(0, width), shape: [width] };
-  check.close("condition_vector (folded)", numbersOf(network.condition(undefined)), first, tolerance);
+  check.close("condition_vector (one vector)", numbersOf(conditionOf(undefined)), first, tolerance);
 }
 
 /** Log-probabilities below this stand for minus infinity. */
