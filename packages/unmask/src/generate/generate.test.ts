@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createGenerator, liveTensors, rand, sub } from "@unmask/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CheckpointError, UsageError } from "../base/errors.ts";
-import { saveModel } from "../models/checkpoint.ts";
+import { CheckpointError } from "../base/errors.ts";
 import { type MdlmConfig, mdlmParameterShapes } from "../models/mdlm.ts";
+import { saveModel } from "../models/mdlm-save.ts";
 import { byteTokenizer, wordTokenizer } from "../text/new-tokenizer.ts";
 import { saveTokenizer } from "../text/tokenizer-files.ts";
 import type { GenerateEvent, GenerateOptions } from "./events.ts";
@@ -47,9 +47,19 @@ beforeAll(async () => {
   begun = await load(await makeFolder({ ignoreBos: true }));
 });
 
-async function run(options: Partial<GenerateOptions> = {}, of = model): Promise<GenerateEvent[]> {
+interface Asked extends GenerateOptions {
+  prompt?: string;
+  steps?: number;
+  temperature?: number;
+}
+
+/** Whole canvases, unless asked otherwise. */
+async function run(asked: Asked = {}, of = model): Promise<GenerateEvent[]> {
+  const { prompt = "", steps = 4, temperature, ...options } = asked;
+  const decoderOptions = { steps, temperature };
   const events: GenerateEvent[] = [];
-  for await (const event of generate(of, { steps: 4, seed: 1, count: 3, ...options })) events.push(event);
+  const all = { seed: 1, count: 3, stopAtEnd: false, decoderOptions, ...options };
+  for await (const event of generate(of, prompt, all)) events.push(event);
   return events;
 }
 const sequencesOf = (events: GenerateEvent[]) =>
@@ -121,7 +131,7 @@ describe("generate", () => {
   });
 
   it("writes the same texts in batches of 1 and of 8, and the first of many as alone", async () => {
-    const texts = async (options: Partial<GenerateOptions>) =>
+    const texts = async (options: Asked) =>
       sequencesOf(await run({ steps: 5, ...options })).map(({ token_ids, reveal_step, nfe }) => ({
         token_ids,
         reveal_step,
@@ -143,15 +153,13 @@ describe("generate", () => {
 
   it("ends early when aborted: no unfinished sequence, and the totals of what there is", async () => {
     const events = await run({ signal: AbortSignal.abort(), steps: 50 });
-    expect(events.map((event) => event.type)).toEqual(["canvas-frame", "finish"]);
+    const types = events.map((event) => event.type).filter((type) => type !== "text-delta");
+    expect(types).toEqual(["canvas-frame", "finish"]);
     const controller = new AbortController();
     const seen: string[] = [];
     let tokens = -1;
-    for await (const event of generate(model, {
-      steps: 3,
-      seed: 1,
-      count: 9,
-      batchSize: 1,
+    for await (const event of generate(model, "", {
+      ...{ decoderOptions: { steps: 3 }, seed: 1, count: 9, batchSize: 1, stopAtEnd: false },
       signal: controller.signal,
     })) {
       seen.push(event.type);
@@ -166,29 +174,38 @@ describe("generate", () => {
     await run();
     const before = liveTensors().count;
     await run();
-    for await (const _ of generate(model, { steps: 4, seed: 1, count: 3 })) break;
+    for await (const _ of generate(model, "", { seed: 1, count: 3 })) break;
     expect(liveTensors().count).toBe(before);
   });
 
   it.each([
-    [{ steps: 0 }, /steps is 0; give an integer of at least 1/],
+    [{ steps: 0 }, /steps is 0, expected an integer of at least 1/],
     [{ steps: 1.5 }, /steps is 1\.5/],
-    [{ steps: Number.NaN }, /steps is NaN/],
+    [{ steps: Number.NaN }, /steps is (NaN|null)/],
     [{ count: 0 }, /count is 0/],
     [{ length: 0 }, /length is 0/],
     [{ batchSize: -2 }, /batch_size is -2/],
     [{ temperature: -0.5 }, /temperature is -0\.5/],
-    [{ temperature: Number.NaN }, /temperature is NaN/],
+    [{ temperature: Number.NaN }, /temperature is (NaN|null)/],
     [{ seed: -1 }, /seed is -1/],
     [{ seed: 0.5 }, /seed is 0\.5/],
     [
-      { prompt: "red ".repeat(10) },
-      /the prompt has 10 tokens and the canvas 10; shorten the prompt or raise length/,
+      { prompt: "red red", length: 2 },
+      /the prompt has 2 tokens and the canvas 2; shorten .* or raise length/,
     ],
+    [{ prompt: "red", maxNewTokens: 10 }, /are more than the model's 10; give max_new_tokens of at most 9/],
+    [{ decoder: "multi_blok" }, /no decoder multi_blok; .* did you mean multi_block\?/],
+    [{ decoder: "block_diffusion" }, /does not fit this mdlm model: .*; use one of .*ancestral/],
+    [
+      { decoderOptions: { block_length: 4 } },
+      /the decoder ancestral has no option block_length; it has steps/,
+    ],
+    [{ stopIds: [99] }, /the stop id 99 lies outside the vocabulary/],
+    [{ prompt: "red ".repeat(10) }, /the prompt has 10 tokens and the model takes 10; shorten the prompt/],
   ])("refuses %j", async (options, message) => {
     const failing = run(options);
     await expect(failing).rejects.toThrow(message);
-    await expect(failing).rejects.toThrow(UsageError);
+    await expect(failing).rejects.toMatchObject({ exitCode: 2 });
   });
 });
 

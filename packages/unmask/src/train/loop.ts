@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { backward, clipGradients, item, scope } from "@unmask/torch";
 import { ConfigError, UnmaskError } from "../base/errors.ts";
-import { saveModel } from "../models/checkpoint.ts";
+import { saveModel } from "../models/mdlm-save.ts";
 import { saveTokenizer } from "../text/tokenizer-files.ts";
 import { noisyBatch } from "./batch.ts";
 import { saveCheckpoint } from "./checkpoint.ts";
