@@ -17,7 +17,7 @@ function frameOf(
   const ids = tokenizer.encode(text);
   const mark = (positions: number[]) => Uint8Array.from(ids, (_, at) => (positions.includes(at) ? 1 : 0));
   for (const at of open) ids[at] = tokenizer.specials.mask!;
-  return { type: "canvas-frame", step: 0, steps: 4, ids, open: mark(open), fresh: mark(fresh) };
+  return { type: "canvas-frame", index: 0, step: 0, steps: 4, ids, open: mark(open), fresh: mark(fresh) };
 }
 
 const linesOf = (tokenizer: Tokenizer, frame: Frame, width = 40) =>

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
+import { addDecoderFlags } from "./decoder-flags.ts";
 import { dashed, oneOf, positiveNumber, wholeNumber } from "./options.ts";
 import { reportOf } from "./report.ts";
 import { hasColours, styles } from "./terminal.ts";
@@ -67,38 +68,55 @@ function addTrain(root: Command): void {
 }
 
 function addGenerate(root: Command): void {
-  root
+  const command = root
     .command("generate")
-    .description("write text with a trained model")
-    .option("--model <dir>", "folder of a run or of a model (required)")
+    .description("write text with a model")
+    .option("--model <dir>", "folder of a run or of a model, or a Hugging Face id (required)")
+    .option("--revision <name>", "branch, tag or commit of a Hugging Face model")
+    .option("--prompt <text>", "how the text begins")
+    .option("--suffix <text>", "how it ends: fills in what lies between")
+    .option("--chat", "the prompt is a message; the model's chat template is put around it")
+    .option("--system <text>", "a system message before it")
     .option(
-      "--steps <n>",
-      "denoising steps; more is better and slower",
-      wholeNumber("--steps", { least: 1, example: 64 }),
-      64,
+      "--max-new-tokens <n>",
+      "tokens behind the prompt",
+      wholeNumber("--max-new-tokens", { least: 1, example: 128 }),
     )
-    .option("--seed <n>", "random numbers", seed, 0)
-    .option("--count <n>", "texts to write", wholeNumber("--count", { least: 1, example: 4 }), 1)
     .option(
       "--length <n>",
       "tokens, prompt included (default: the model's)",
       wholeNumber("--length", { least: 1, example: 64 }),
     )
-    .option("--adapter <dir>", "folder of a LoRA adapter (PEFT's files) for the model")
-    .option("--prompt <text>", "how the text begins")
+    .option("--count <n>", "texts to write", wholeNumber("--count", { least: 1, example: 4 }), 1)
+    .option("--decoder <name>", "how tokens are chosen, see below (default: the family's usual one)");
+  addDecoderFlags(command)
+    .option("--seed <n>", "random numbers", seed, 0)
+    .option("--stop <text>", "ends the text; may be given several times", several)
+    .option("--stop-id <n>", "a token that ends the text; may be given several times", severalIds)
+    .option("--fill-all", "fill the whole canvas, whatever ends the text")
+    .option("--trajectory <file>", "record what was written when: a Parquet file")
     .option(
-      "--temperature <x>",
-      "0 takes the most probable token (default: 1)",
-      positiveNumber("--temperature", { least: 0, example: 1 }),
+      "--fidelity <name>",
+      "corrected, or released: the published code with its defects",
+      oneOf("--fidelity", ["corrected", "released"]),
+      "corrected",
     )
     .option(
       "--batch-size <n>",
       "texts at a time; changes speed only",
       wholeNumber("--batch-size", { least: 1, example: 16 }),
     )
+    .option("--adapter <dir>", "folder of a LoRA adapter (PEFT's files) for the model")
     .option("--device <name>", "cpu, cuda or cuda:<index>", "cpu")
+    .option("--dtype <name>", "of the weights: auto, float32, bfloat16 or int8", weightDtype(), "auto")
     .action(verb(async (options) => (await import("./generate.ts")).generateVerb(options)));
 }
+
+const several = (text: string, before: readonly string[] = []): string[] => [...before, text];
+const severalIds = (text: string, before: readonly number[] = []): number[] => [
+  ...before,
+  wholeNumber("--stop-id", { least: 0, example: 2 })(text),
+];
 
 const weightDtype = () => oneOf("--dtype", ["auto", "float32", "bfloat16", "int8"]);
 

@@ -8,26 +8,39 @@ import type {
   GenerateEvent,
   GenerateOptions,
   GenerateTotals,
+  Prompt,
 } from "../generate/events.ts";
 import type { Model } from "../generate/load.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { CanvasView } from "./canvas-view.ts";
+import { decoderOptionsOf } from "./decoder-flags.ts";
 import { interruptedExitCode, onInterrupt } from "./interrupt.ts";
 import { duration } from "./numbers.ts";
 import { hasColours, isLive, styles } from "./terminal.ts";
 
+/** The decoder's options stand beside these. */
 export interface GenerateFlags {
   readonly model?: string;
-  readonly steps: number;
+  readonly revision?: string;
   readonly seed: number;
   readonly count: number;
   readonly length?: number;
+  readonly maxNewTokens?: number;
   /** Folder of a LoRA adapter. */
   readonly adapter?: string;
   readonly prompt?: string;
-  readonly temperature?: number;
+  readonly suffix?: string;
+  readonly chat?: boolean;
+  readonly system?: string;
+  readonly decoder?: string;
+  readonly fidelity: "corrected" | "released";
+  readonly stop?: readonly string[];
+  readonly stopId?: readonly number[];
+  readonly fillAll?: boolean;
+  readonly trajectory?: string;
   readonly batchSize?: number;
   readonly device: string;
+  readonly dtype: "auto" | "float32" | "bfloat16" | "int8";
   readonly json?: boolean;
 }
 
@@ -39,30 +52,27 @@ export async function generateVerb(flags: GenerateFlags): Promise<number> {
       "nothing to write with; give --model DIR, the folder of a run, as in --model runs/train",
     );
   }
-  const [{ load, tokenizerOf }, { generate }, { checkDevice }] = await Promise.all([
-    import("../generate/load.ts"),
+  const [{ generate }, { TrajectoryShard }] = await Promise.all([
     import("../generate/generate.ts"),
-    import("./device.ts"),
+    import("../generate/trajectory-shard.ts"),
   ]);
-  const model = await load(flags.model, { device: checkDevice(flags.device), adapter: flags.adapter });
+  const { model, tokenizer } = await loadFor(flags.model, flags);
   const interrupt = onInterrupt(() => undefined);
+  const shard = flags.trajectory === undefined ? undefined : new TrajectoryShard(flags.trajectory);
   const options: GenerateOptions = {
-    steps: flags.steps,
-    seed: flags.seed,
-    count: flags.count,
-    length: flags.length,
-    prompt: flags.prompt,
-    temperature: flags.temperature,
+    ...optionsOf(flags),
     batchSize: flags.batchSize ?? (showsCanvas(flags) ? 1 : undefined),
     signal: interrupt.signal,
+    onTrajectory: shard === undefined ? undefined : (one, header) => shard.add(one, header),
   };
-  const viewer = flags.json ? jsonViewer(model, flags) : textViewer(tokenizerOf(model), flags);
+  const viewer = flags.json ? jsonViewer(model, flags) : textViewer(tokenizer, flags);
   try {
-    for await (const event of generate(model, options)) {
+    for await (const event of generate(model, promptOf(flags), options)) {
       await nextTurn(); // forwards block the event loop: signals and the terminal's size get their turn here
       viewer.onEvent(event);
       if (interrupt.signal.aborted) break;
     }
+    shard?.finish();
   } finally {
     viewer.end();
     interrupt.release();
@@ -70,6 +80,44 @@ export async function generateVerb(flags: GenerateFlags): Promise<number> {
   if (!interrupt.signal.aborted) return 0;
   process.stderr.write(`Stopped after ${viewer.finished()} of ${flags.count} sequences.\n`);
   return interruptedExitCode;
+}
+
+/** Loads a model for writing text, with the progress of a download on stderr. */
+export async function loadFor(
+  source: string,
+  flags: Pick<GenerateFlags, "revision" | "device" | "dtype" | "adapter">,
+): Promise<{ model: Model; tokenizer: Tokenizer }> {
+  const [{ load, tokenizerOf }, { checkDevice }, { downloadProgress }] = await Promise.all([
+    import("../generate/load.ts"),
+    import("./device.ts"),
+    import("./download.ts"),
+  ]);
+  const { revision, dtype, adapter } = flags;
+  const onProgress = downloadProgress(process.stderr);
+  const model = await load(source, {
+    device: checkDevice(flags.device),
+    dtype,
+    adapter,
+    revision,
+    onProgress,
+  });
+  return { model, tokenizer: tokenizerOf(model) };
+}
+
+function optionsOf(flags: GenerateFlags): GenerateOptions {
+  const { seed, count, length, maxNewTokens, suffix, decoder, fidelity, stop, stopId } = flags;
+  return {
+    ...{ seed, count, length, maxNewTokens, suffix, decoder, fidelity, stop },
+    stopIds: stopId,
+    stopAtEnd: flags.fillAll !== true,
+    decoderOptions: decoderOptionsOf(flags),
+  };
+}
+
+function promptOf({ prompt = "", chat = false, system }: GenerateFlags): Prompt {
+  if (!chat && system === undefined) return prompt;
+  const head = system === undefined ? [] : [{ role: "system" as const, content: system }];
+  return [...head, { role: "user" as const, content: prompt }];
 }
 
 const showsCanvas = ({ json }: GenerateFlags): boolean => json !== true && isLive(process.stdout);
@@ -87,9 +135,7 @@ function jsonViewer(model: Model, flags: GenerateFlags): Viewer {
     onEvent(event) {
       if (event.type === "sequence") sequences.push(event.sequence);
       if (event.type !== "finish") return;
-      process.stdout.write(
-        `${JSON.stringify(jsonResult(model, flags, { sequences, totals: event.totals }))}\n`,
-      );
+      process.stdout.write(`${JSON.stringify(jsonResult(model, flags, { ...event, sequences }))}\n`);
     },
     finished: () => sequences.length,
     end: () => undefined,
@@ -97,20 +143,23 @@ function jsonViewer(model: Model, flags: GenerateFlags): Viewer {
 }
 
 export interface Generated {
+  readonly decoder: string;
+  readonly options: Readonly<Record<string, unknown>>;
   readonly sequences: readonly GeneratedSequence[];
   readonly totals: GenerateTotals;
 }
 
 export function jsonResult(
-  model: Pick<Model, "folder" | "facts">,
+  model: Pick<Model, "folder">,
   flags: GenerateFlags,
-  { sequences, totals }: Generated,
+  { decoder, options, sequences, totals }: Generated,
 ) {
-  const { steps, seed, count, length = model.facts.contextLength, prompt = "", temperature = 1 } = flags;
-  const batch = flags.batchSize === undefined ? {} : { batch_size: flags.batchSize };
-  const adapted = flags.adapter === undefined ? {} : { adapter: flags.adapter };
-  const options = { steps, seed, count, length, prompt, temperature, ...batch, ...adapted };
-  return { model: model.folder, decoder: "ancestral", options, sequences, totals };
+  const { seed, count, length, maxNewTokens, prompt = "", suffix, fidelity, batchSize, adapter } = flags;
+  const request = {
+    ...{ seed, count, length, max_new_tokens: maxNewTokens, prompt, suffix, fidelity },
+    ...{ batch_size: batchSize, adapter },
+  };
+  return { model: model.folder, decoder, options: { ...request, ...options }, sequences, totals };
 }
 
 function textViewer(tokenizer: Tokenizer, flags: GenerateFlags): Viewer {
@@ -122,30 +171,31 @@ function textViewer(tokenizer: Tokenizer, flags: GenerateFlags): Viewer {
       if (event.type === "canvas-frame") view?.draw(event);
       else if (event.type === "sequence") {
         finished++;
-        const text = wholeText(tokenizer, event.sequence);
+        const text = wholeText(tokenizer, flags, event.sequence);
         const title = `── ${event.index + 1}/${flags.count} · ${event.sequence.nfe} forwards ──`;
         if (view !== undefined) view.write(style.dim(title), text);
         else process.stdout.write(`${finished > 1 ? "\n" : ""}${text}\n`);
-      } else process.stderr.write(`${summary(event.totals)}\n`);
+      } else if (event.type === "finish") process.stderr.write(`${summary(event.totals)}\n`);
     },
     finished: () => finished,
     end: () => view?.end(),
   };
 }
 
-/** Prompt and completion, joined as the tokenizer joins tokens. */
-function wholeText(tokenizer: Tokenizer, { prompt_ids, text }: GeneratedSequence): string {
+/** Prompt and completion, joined as the tokenizer joins tokens; the answer alone where the prompt is a conversation. */
+function wholeText(
+  tokenizer: Tokenizer,
+  flags: GenerateFlags,
+  { prompt_ids, text }: GeneratedSequence,
+): string {
+  if (flags.chat === true || flags.system !== undefined) return text;
   const prompt = tokenizer.decode(prompt_ids, { skipSpecials: true });
   return prompt === "" ? text : prompt + (tokenizer.kind === "words" ? " " : "") + text;
 }
 
 /** Tokens per forward counts every sequence's own forwards, so that it does not depend on the batch. */
-export function summary({
-  tokens,
-  nfe,
-  seconds,
-  tokens_per_forward,
-  tokens_per_second,
-}: GenerateTotals): string {
-  return `${tokens} tokens, ${nfe} forwards, ${duration(seconds)}: ${tokens_per_forward.toFixed(2)} tokens a forward, ${tokens_per_second.toFixed(0)} tokens/s`;
+export function summary({ tokens, nfe, seconds, ...ratios }: GenerateTotals): string {
+  const perForward = ratios.tokens_per_forward.toFixed(2);
+  const perSecond = ratios.tokens_per_second.toFixed(0);
+  return `${tokens} tokens, ${nfe} forwards, ${duration(seconds)}: ${perForward} tokens a forward, ${perSecond} tokens/s`;
 }

@@ -45,7 +45,10 @@ export async function* quality(model: Model, options: QualityOptions): AsyncGene
     const sequences: GeneratedSequence[] = [];
     let row: QualityRow | undefined;
     const { count, seed, signal } = options;
-    for await (const event of generate(model, { steps, count, seed, signal, batchSize: 128 })) {
+    for await (const event of generate(model, "", {
+      ...{ count, seed, signal, batchSize: 128, stopAtEnd: false },
+      decoderOptions: { steps },
+    })) {
       if (event.type === "sequence") sequences.push(event.sequence);
       if (event.type !== "finish") continue;
       const { tokens_per_forward: tokensPerForward, tokens_per_second: tokensPerSecond, nfe } = event.totals;

@@ -4,31 +4,38 @@
 // see docs/decisions.md).
 
 import { type Tensor, tensor } from "@unmask/torch";
-import { CheckpointError, UsageError } from "../base/errors.ts";
 import { type Canvas, newCanvas } from "../decode/canvas.ts";
-import { decode } from "../decode/decode.ts";
-import { ancestral } from "../decode/policies/ancestral.ts";
+import { decode, type SequenceStep } from "../decode/decode.ts";
+import type { ReadyDecoder } from "../decode/decoder.ts";
+import { classifierFree } from "../decode/guidance.ts";
 import { modelProposer } from "../decode/propose.ts";
+import { Recorder } from "../decode/recorder.ts";
+import { rewardGuidance } from "../decode/reward-guidance.ts";
+import { drawTransition } from "../decode/transition.ts";
 import { maskColumn } from "../diffusion/objective.ts";
-import { logLinear } from "../diffusion/schedule.ts";
-import type { GeneratedSequence, GenerateEvent, GenerateOptions } from "./events.ts";
-import { type Model, maskIdOf, tokenizerOf } from "./load.ts";
+import type { GeneratedSequence, GenerateEvent, GenerateOptions, Prompt } from "./events.ts";
+import { discriminatorOf, type Model, maskIdOf, tokenizerOf } from "./load.ts";
+import { beginning, type GenerateRequest, type Job, resolveRequest } from "./request.ts";
+import { TextStream } from "./text-stream.ts";
+import { trajectoryHeader } from "./trajectory-header.ts";
 
-const defaultBatchSize = 64;
-
-/** Fills `count` canvases; events in order of batch, `sequence` events in order of index. */
-export async function* generate(model: Model, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
-  const request = check(model, options);
-  const forbidden = tensor(maskColumn(model.facts.vocabularySize, maskIdOf(model)));
+/**
+ * Writes text: one sequence a prompt, or `count` of them. Events come in order of batch, `sequence` events in order of
+ * index. Throws a UsageError, ConfigError, CheckpointError or UnsupportedError before the model runs.
+ */
+export async function* generate(
+  model: Model,
+  prompts: Prompt | readonly Prompt[],
+  options: GenerateOptions = {},
+): AsyncGenerator<GenerateEvent> {
+  const request = resolveRequest(model, listOf(prompts), options);
+  const forbidden = forbiddenColumn(model, request);
   const began = performance.now();
   const totals = { nfe: 0, tokens: 0 };
   try {
-    for (let first = 0; first < options.count; first += request.batchSize) {
-      const sequences = Array.from(
-        { length: Math.min(request.batchSize, options.count - first) },
-        (_, i) => first + i,
-      );
-      for await (const event of generateBatch(model, options, { ...request, sequences, forbidden })) {
+    for (let first = 0; first < request.jobs.length; first += request.batchSize) {
+      const jobs = request.jobs.slice(first, first + request.batchSize);
+      for await (const event of generateBatch(model, options, { ...request, jobs, forbidden })) {
         if (event.type === "sequence") {
           totals.nfe += event.sequence.nfe;
           totals.tokens += event.sequence.tokens;
@@ -43,53 +50,41 @@ export async function* generate(model: Model, options: GenerateOptions): AsyncGe
   const seconds = (performance.now() - began) / 1000;
   const { nfe, tokens } = totals;
   const ratios = { tokens_per_forward: tokens / Math.max(1, nfe), tokens_per_second: tokens / seconds };
-  yield { type: "finish", totals: { nfe, tokens, seconds, ...ratios } };
-}
-
-interface Request {
-  length: number;
-  batchSize: number;
-  prefix: Int32Array;
-}
-
-function check(model: Model, options: GenerateOptions): Request {
-  const whole = (name: string, value: number) => {
-    if (Number.isInteger(value) && value >= 1) return;
-    throw new UsageError(`${name} is ${value}; give an integer of at least 1`, { [name]: value });
+  const { name } = request.decoder;
+  yield {
+    type: "finish",
+    decoder: name,
+    options: request.options,
+    totals: { nfe, tokens, seconds, ...ratios },
   };
-  whole("steps", options.steps);
-  whole("count", options.count);
-  const length = options.length ?? model.facts.contextLength;
-  whole("length", length);
-  const batchSize = options.batchSize ?? defaultBatchSize;
-  whole("batch_size", batchSize);
-  if (options.temperature !== undefined && !(options.temperature >= 0)) {
-    throw new UsageError(`temperature is ${options.temperature}; give a number of at least 0`);
-  }
-  const prompt = options.prompt === undefined ? [] : [...tokenizerOf(model).encode(options.prompt)];
-  const prefix = Int32Array.from([...beginning(model), ...prompt]);
-  if (prefix.length >= length) {
-    throw new UsageError(
-      `the prompt has ${prefix.length} tokens and the canvas ${length}; shorten the prompt or raise length`,
-    );
-  }
-  return { length, batchSize, prefix };
 }
 
-/** The token that every row begins with, for a model trained with one. */
-function beginning(model: Model): number[] {
-  if (model.facts.givenBegin !== true) return [];
-  const { specials } = tokenizerOf(model);
-  const { bos = specials.eos } = specials;
-  if (bos === undefined) {
-    throw new CheckpointError(`${model.folder}: rows begin with a given token, but the tokenizer has none`);
-  }
-  return [bos];
+/** A conversation is one prompt, though it is a list too. */
+function listOf(prompts: Prompt | readonly Prompt[]): readonly Prompt[] {
+  if (!Array.isArray(prompts)) return [prompts as Prompt];
+  const isConversation =
+    prompts.length > 0 && prompts.every((one) => typeof one === "object" && "role" in one);
+  return isConversation ? [prompts as Prompt] : (prompts as readonly Prompt[]);
 }
 
-interface Batch extends Request {
-  sequences: readonly number[];
-  forbidden: Tensor;
+/** float32 [V]: the mask, and what the decoder forbids besides, may never be drawn. */
+function forbiddenColumn(model: Model, { jobs }: GenerateRequest): Tensor {
+  const column = maskColumn(model.facts.vocabularySize, maskIdOf(model));
+  const never = column[maskIdOf(model)]!;
+  for (const id of jobs[0]?.decoder.forbiddenIds ?? []) column[id] = never;
+  return tensor(column, undefined, { device: [...model.network.parameters.values()][0]!.device });
+}
+
+interface Batch extends GenerateRequest {
+  readonly forbidden: Tensor;
+}
+
+/** A running sequence and what is known of its text. */
+interface Sequence {
+  readonly job: Job;
+  readonly canvas: Canvas;
+  readonly text: TextStream;
+  readonly recorder: Recorder;
 }
 
 async function* generateBatch(
@@ -98,53 +93,115 @@ async function* generateBatch(
   batch: Batch,
 ): AsyncGenerator<GenerateEvent> {
   const began = performance.now();
-  const { length, sequences, prefix, forbidden } = batch;
-  const noiseId = maskIdOf(model);
-  const canvases = sequences.map((sequence) => newCanvas({ length, noiseId, sequence, prompt: prefix }));
-  const { seed, steps, temperature } = options;
-  // The token that every row begins with is no text to look at.
-  const shownFrom = beginning(model).length;
-  const { shift } = model.facts;
-  const proposer = modelProposer(model.network, { seed, forbidden, sampling: { temperature }, shift });
-  const policy = ancestral({ steps, seed, schedule: logLinear() });
-  let step = 0;
-  for await (const done of decode(canvases, proposer, policy)) {
-    const [first] = canvases as [Canvas];
-    const fresh = new Uint8Array(length);
-    const shown = done.find(({ row }) => row === 0);
-    for (const i of shown?.decision.commit ?? []) fresh[shown!.proposal.columns[i]!] = 1;
-    const ids = first.ids.slice(shownFrom);
-    const open = first.open.slice(shownFrom);
-    yield { type: "canvas-frame", step, steps, ids, open, fresh: fresh.slice(shownFrom) };
-    step++;
+  const sequences = batch.jobs.map((job) => begin(model, job, batch));
+  const canvases = sequences.map(({ canvas }) => canvas);
+  const policies = batch.jobs.map(({ decoder }) => decoder.policy);
+  const stopsAtEnd = options.stopAtEnd !== false;
+  const isDone = (row: number) => stopsAtEnd && sequences[row]!.text.end !== undefined;
+  const seconds = () => (performance.now() - began) / 1000;
+  const { proposer, judge } = engineOf(model, options, batch);
+  for await (const steps of decode(canvases, proposer, policies, { isDone, judge })) {
+    for (const step of steps) {
+      const sequence = sequences[step.row]!;
+      sequence.recorder.add(step);
+      const text = sequence.text.advance(sequence.canvas);
+      if (text !== "") yield { type: "text-delta", index: sequence.job.sequence, text };
+    }
+    yield frame(model, sequences[steps[0]!.row]!, steps[0]!);
     if (options.signal?.aborted) return;
   }
-  const seconds = (performance.now() - began) / 1000;
-  for (const [row, canvas] of canvases.entries()) {
+  for (const one of sequences) {
+    // What was written after the last step: the padding behind an end.
+    const text = one.text.advance(one.canvas);
+    if (text !== "") yield { type: "text-delta", index: one.job.sequence, text };
     yield {
       type: "sequence",
-      index: sequences[row]!,
-      sequence: finished(model, canvas, { prefix, seconds }),
+      index: one.job.sequence,
+      sequence: finished(model, options, { one, batch, seconds: seconds() }),
     };
   }
 }
 
+function begin(model: Model, job: Job, { stop, stopIds }: Batch): Sequence {
+  const { prompt, newTokens, given, sequence, decoder } = job;
+  const to = prompt.length + newTokens;
+  const length = to + (decoder.extraColumns ?? 0);
+  const canvas = newCanvas({ length, noiseId: maskIdOf(model), sequence, prompt, given });
+  const text = new TextStream({ tokenizer: tokenizerOf(model), from: prompt.length, to, stop, stopIds });
+  return { job, canvas, text, recorder: new Recorder(canvas) };
+}
+
+/** Where proposals come from, and who chooses where the decoder leaves a choice. */
+function engineOf(model: Model, options: GenerateOptions, { jobs, forbidden }: Batch) {
+  const { decoder } = jobs[0]!;
+  const seed = options.seed ?? 0;
+  const { guide, judge } = guidanceOf(model, decoder, { seed, forbidden });
+  const proposer = modelProposer(model.network, {
+    seed,
+    forbidden: decoder.drawsTransition === true ? undefined : forbidden,
+    sampling: decoder.sampling,
+    shift: model.facts.shift,
+    device: forbidden.device,
+    needsMargin: decoder.policy.needsMargin,
+    ownRowAtBoundary: options.fidelity === "released",
+    visibility: decoder.visibility,
+    takesPadding: model.origin.family.inputs.includes("padding"),
+    tellsNoise: decoder.tellsNoise,
+    draw: decoder.drawsTransition === true ? drawTransition(seed) : undefined,
+    guide,
+  });
+  return { proposer, judge };
+}
+
+function guidanceOf(model: Model, decoder: ReadyDecoder, options: { seed: number; forbidden: Tensor }) {
+  if (decoder.needsReward === true) {
+    const forbidden = decoder.drawsTransition === true ? undefined : options.forbidden;
+    return rewardGuidance(discriminatorOf(model), { seed: options.seed, forbidden });
+  }
+  const scale = decoder.guidance ?? 0;
+  return { guide: scale === 0 ? undefined : classifierFree(scale), judge: undefined };
+}
+
+function frame(model: Model, { job, canvas }: Sequence, { decision, proposal }: SequenceStep): GenerateEvent {
+  // The token that every row begins with is no text to look at.
+  const from = beginning(model).length;
+  const to = job.prompt.length + job.newTokens;
+  const fresh = new Uint8Array(canvas.length);
+  for (const i of decision.commit) fresh[proposal.columns[i]!] = 1;
+  return {
+    type: "canvas-frame",
+    index: job.sequence,
+    step: canvas.forwards,
+    steps: job.decoder.policy.limit(canvas),
+    ids: canvas.ids.slice(from, to),
+    open: canvas.open.slice(from, to),
+    fresh: fresh.slice(from, to),
+  };
+}
+
 function finished(
   model: Model,
-  canvas: Canvas,
-  { prefix, seconds }: { prefix: Int32Array; seconds: number },
+  options: GenerateOptions,
+  { one, batch, seconds }: { one: Sequence; batch: Batch; seconds: number },
 ): GeneratedSequence {
-  const written = [...canvas.ids.subarray(prefix.length)];
-  const { eos } = tokenizerOf(model).specials;
-  const end = eos === undefined ? -1 : written.indexOf(eos);
+  const { job, canvas, text, recorder } = one;
+  const from = job.prompt.length;
+  const whole = from + job.newTokens;
+  const end = options.stopAtEnd === false ? whole : (text.end ?? whole);
+  const finishReason = text.stopped ? "stop" : "length";
+  if (options.onTrajectory !== undefined) {
+    const header = trajectoryHeader(model, options, batch);
+    options.onTrajectory(recorder.finish({ promptLength: from, end, finishReason, seconds }), header);
+  }
+  const revealed = [...canvas.revealStep.subarray(from, end)];
   return {
-    prompt_ids: [...prefix],
-    token_ids: written,
-    text: tokenizerOf(model).decode(end < 0 ? written : written.slice(0, end)),
-    reveal_step: [...canvas.revealStep.subarray(prefix.length)],
+    prompt_ids: [...job.prompt],
+    token_ids: [...canvas.ids.subarray(from, end)],
+    text: text.text,
+    reveal_step: revealed,
     nfe: canvas.forwards,
-    finish_reason: end < 0 ? "length" : "stop",
-    tokens: written.length,
+    finish_reason: finishReason,
+    tokens: revealed.filter((step) => step >= 0).length,
     seconds,
   };
 }

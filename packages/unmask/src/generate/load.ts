@@ -8,6 +8,7 @@ import { CheckpointError } from "../base/errors.ts";
 import { fetchCheckpoint } from "../hub/checkpoint.ts";
 import { isModelId } from "../hub/names.ts";
 import type { HubProgress } from "../hub/progress.ts";
+import { type LoadedDiscriminator, loadDiscriminator } from "../models/discriminator-files.ts";
 import type { Facts, Network } from "../models/family.ts";
 import { type LoadedNetwork, loadNetwork, type WeightDtype } from "../models/load.ts";
 import { type AdapterSet, disposeAdapters, loadAdapter } from "../models/lora.ts";
@@ -82,6 +83,19 @@ export async function load(source: string, options: LoadOptions = {}): Promise<M
     parameterCount: parameterCount(origin.shapes),
     dispose,
   };
+}
+
+const discriminators = new WeakMap<Model, LoadedDiscriminator>();
+
+/** The discriminator beside a DiDi-Instruct student, loaded when it is first asked for. Throws a CheckpointError. */
+export function discriminatorOf(model: Model): LoadedDiscriminator["discriminator"] {
+  let loaded = discriminators.get(model);
+  if (loaded === undefined) {
+    const { device } = [...model.network.parameters.values()][0]!;
+    loaded = loadDiscriminator(model.folder, { device });
+    discriminators.set(model, loaded);
+  }
+  return loaded.discriminator;
 }
 
 export interface Described {
