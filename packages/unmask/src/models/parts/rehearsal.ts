@@ -176,7 +176,11 @@ class Acts {
     const rows = Math.max(1, Math.floor(blockScores / (G * scores)));
     const heads = rows > 1 ? G : Math.max(1, Math.min(G, Math.floor(blockScores / scores)));
     ledger.take(result);
-    ledger.discard(() => this.mix(Math.min(rows, B), heads, queries));
+    for (const someRows of [Math.min(rows, B), B % rows]) {
+      for (const someHeads of [heads, G % heads]) {
+        if (someRows * someHeads > 0) ledger.discard(() => this.mix(someRows, someHeads, queries));
+      }
+    }
   }
 
   private mix(rows: number, heads: number, queries: number): void {
