@@ -1,13 +1,14 @@
-import { indexSelect, liveTensors, type Tensor, tensor, toNumbers } from "@unmask/torch";
+import { add, indexSelect, liveTensors, type Tensor, tensor, toNumbers } from "@unmask/torch";
 import { describe, expect, it } from "vitest";
 import { chiSquare, chiSquareLimit, softmax } from "../../test/oracle/chi-square.ts";
 import { maskColumn } from "../diffusion/objective.ts";
 import { logLinear } from "../diffusion/schedule.ts";
-import { type Canvas, isFinished, newCanvas } from "./canvas.ts";
-import { commit } from "./commit.ts";
+import type { ForwardOptions } from "../models/family.ts";
+import { type Canvas, isFinished, newCanvas, openColumns } from "./canvas.ts";
+import { commit, fill } from "./commit.ts";
 import { decode } from "./decode.ts";
 import { ancestral } from "./policies/ancestral.ts";
-import type { Policy, Proposal } from "./policies/policy.ts";
+import type { Plan, Policy, Proposal, Request } from "./policies/policy.ts";
 import { type Denoiser, modelProposer, type ProposerOptions } from "./propose.ts";
 
 const [V, maskId] = [6, 4];
@@ -17,50 +18,119 @@ const withoutMask = logits.map((logit, i) => (i === maskId ? Number.NEGATIVE_INF
 
 interface Fake extends Denoiser {
   /** Rows and ids of each forward. */
-  readonly calls: { rows: number; ids: number[]; positions: number[] }[];
+  readonly calls: { rows: number; ids: number[]; wanted: number[]; options: ForwardOptions }[];
 }
 
-/** Gives row r of `table` at every position of column r mod table length. */
+/** Gives row r of `table` at every column r mod table length. */
 function fake(table: readonly (readonly number[])[] = [logits]): Fake {
   const calls: Fake["calls"] = [];
   const rows = tensor(table.map((row) => [...row]));
   return {
     calls,
-    logits(ids: Tensor, positions: Tensor) {
+    logits(ids: Tensor, rows_N?: Tensor, options: ForwardOptions = {}) {
       const [count, length] = ids.shape as [number, number];
-      const flat = toNumbers(positions);
-      calls.push({ rows: count, ids: toNumbers(ids), positions: flat });
-      const columns = flat.map((at) => (at % length) % table.length);
+      const wanted = toNumbers(rows_N!);
+      calls.push({ rows: count, ids: toNumbers(ids), wanted, options });
+      const columns = wanted.map((at) => (at % length) % table.length);
       return indexSelect(rows, 0, tensor(columns, undefined, { dtype: "int64" }));
     },
   };
 }
 
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
-const canvasOf = (sequences: number[], length: number, prefix: number[] = []): Canvas =>
-  newCanvas({ length, noiseId: maskId, sequences, prefix });
-const propose = (canvas: Canvas, options: Partial<ProposerOptions> = {}, network = fake()): Proposal =>
-  modelProposer(network, { seed: 1, forbidden, ...options }).propose(canvas, 0) as Proposal;
+const canvasOf = (sequence: number, length: number, prompt: number[] = []): Canvas =>
+  newCanvas({ length, noiseId: maskId, sequence, prompt });
+const canvasesOf = (sequences: number[], length: number, prompt: number[] = []): Canvas[] =>
+  sequences.map((sequence) => canvasOf(sequence, length, prompt));
+const ask = (canvas: Canvas, more: Partial<Plan> = {}): Request => ({
+  canvas,
+  plan: { from: 0, to: canvas.length, candidates: openColumns(canvas), ...more },
+});
+const propose = (canvases: readonly Canvas[], options: Partial<ProposerOptions> = {}, network = fake()) =>
+  modelProposer(network, { seed: 1, forbidden, ...options }).propose(
+    canvases.map((canvas) => ask(canvas)),
+  ) as Proposal[];
+const tokensOf = (proposals: readonly Proposal[]): number[] => proposals.flatMap(({ token }) => [...token]);
 
-function histogram(tokens: Int32Array): number[] {
+function histogram(tokens: ArrayLike<number>): number[] {
   const counts = new Array<number>(V).fill(0);
-  for (const token of tokens) counts[token]!++;
+  for (const token of Array.from(tokens)) counts[token]!++;
   return counts;
+}
+
+async function decodeAll(
+  canvases: readonly Canvas[],
+  network: Denoiser,
+  { steps = 4, seed = 1, ...options }: Partial<ProposerOptions> & { steps?: number } = {},
+): Promise<void> {
+  const proposer = modelProposer(network, { seed, forbidden, ...options });
+  for await (const _ of decode(canvases, proposer, ancestral({ steps, seed, schedule: logLinear() })));
 }
 
 describe("modelProposer", () => {
   it("says so when the network gives no numbers", () => {
     const broken = fake([[Number.NaN, 0, 0, 0, 0, 0]]);
-    expect(() => propose(canvasOf([0], 3), {}, broken)).toThrow(/logits are not numbers/);
+    expect(() => propose([canvasOf(0, 3)], {}, broken)).toThrow(/logits are not numbers/);
+    expect(() => propose([canvasOf(0, 3)], { sampling: { temperature: 0 } }, broken)).toThrow(/not numbers/);
+  });
+
+  it("asks for candidates only, of the ids as they stand", () => {
+    const network = fake();
+    const canvases = canvasesOf([0, 1], 3, [5]);
+    const proposer = modelProposer(network, { seed: 1, forbidden });
+    const [one] = proposer.propose(canvases.map((canvas) => ask(canvas))) as Proposal[];
+    commit(canvases[0]!, one!, { commit: [1] });
+    proposer.propose([ask(canvases[0]!), ask(canvases[1]!, { candidates: Int32Array.of(2) })]);
+    const seen = network.calls.map(({ rows, ids, wanted }) => ({ rows, ids, wanted }));
+    expect(seen).toEqual([
+      { rows: 2, ids: [5, maskId, maskId, 5, maskId, maskId], wanted: [1, 2, 4, 5] },
+      { rows: 2, ids: [5, maskId, one!.token[1], 5, maskId, maskId], wanted: [1, 5] },
+    ]);
+    expect(canvases.map(({ forwards }) => forwards)).toEqual([2, 2]);
+  });
+
+  it("spends a forward that only fills a cache, and proposes nothing then", () => {
+    const network = fake();
+    const canvas = canvasOf(0, 3);
+    const proposer = modelProposer(network, { seed: 1, forbidden });
+    const [nothing] = proposer.propose([ask(canvas, { candidates: new Int32Array(0) })]) as Proposal[];
+    expect([nothing!.columns.length, nothing!.token.length, canvas.forwards]).toEqual([0, 0, 1]);
+    const both = canvasesOf([1, 2], 3);
+    const mixed = [ask(both[0]!, { candidates: new Int32Array(0) }), ask(both[1]!)];
+    const proposals = proposer.propose(mixed) as Proposal[];
+    expect(proposals.map(({ token }) => token.length)).toEqual([0, 3]);
+    expect(network.calls.map(({ rows }) => rows)).toEqual([1, 2]);
+  });
+
+  it("takes so many columns at once and no more", () => {
+    const network = fake();
+    const [one] = [propose(canvasesOf(range(0, 5), 4), {}, network)];
+    const narrow = fake();
+    const other = propose(canvasesOf(range(0, 5), 4), { batchColumns: 8 }, narrow);
+    expect(narrow.calls.map(({ rows }) => rows)).toEqual([2, 2, 1]);
+    expect(network.calls.map(({ rows }) => rows)).toEqual([5]);
+    expect(other).toEqual(one);
+    const tight = fake();
+    propose(canvasesOf([0, 1], 4), { batchColumns: 1 }, tight);
+    expect(tight.calls.map(({ rows }) => rows)).toEqual([1, 1]);
+  });
+
+  it("keeps no tensors", () => {
+    const network = fake();
+    const proposer = modelProposer(network, { seed: 1, forbidden });
+    const canvas = canvasOf(0, 4);
+    proposer.propose([ask(canvas)]);
+    const before = liveTensors().count;
+    proposer.propose([ask(canvas, { reuse: true, draws: 3 })]);
+    expect(network.calls).toHaveLength(2);
+    expect(liveTensors().count).toBe(before);
   });
 });
 
 describe("modelProposer draws", () => {
   it.each([1, 0.5, 2])("from the softmax without the mask, at temperature %s", (temperature) => {
-    const { token } = propose(canvasOf(range(0, 40), 500), { temperature });
-    const counts = histogram(token);
-    const expected = softmax(withoutMask, temperature);
-    const { statistic, degrees } = chiSquare(counts, expected);
+    const counts = histogram(tokensOf(propose(canvasesOf(range(0, 40), 500), { sampling: { temperature } })));
+    const { statistic, degrees } = chiSquare(counts, softmax(withoutMask, temperature));
     expect(degrees).toBe(V - 2);
     expect(statistic).toBeLessThan(chiSquareLimit(degrees));
     // The test has teeth: the softmax of another temperature is refused.
@@ -68,143 +138,221 @@ describe("modelProposer draws", () => {
     expect(other.statistic).toBeGreaterThan(chiSquareLimit(degrees));
   });
 
-  it("the most probable token at temperature 0, the lowest of equals", () => {
-    expect(new Set(propose(canvasOf([0, 1], 50), { temperature: 0 }).token)).toEqual(new Set([2]));
-    const wide = 700;
-    const even = fake([
-      new Array<number>(wide).fill(0),
-      range(0, wide).map((i) => (i === 40 || i === 600 ? 1 : 0)),
-    ]);
-    const column = tensor(maskColumn(wide, 0));
-    const { token } = propose(canvasOf([0], 4), { temperature: 0, forbidden: column }, even);
-    expect([...token]).toEqual([1, 40, 1, 40]);
-  });
-
-  it.each([1e-3, 1, 1e5, 1e30, Number.POSITIVE_INFINITY])(
-    "never the mask, at temperature %s",
-    (temperature) => {
-      const counts = histogram(propose(canvasOf(range(0, 10), 200), { temperature }).token);
-      expect(counts[maskId]).toBe(0);
-      if (temperature >= 1e5) expect(Math.min(...counts.filter((_, i) => i !== maskId))).toBeGreaterThan(300);
-    },
-  );
-
-  it("never a token without probability, first or last, nor past the end", () => {
-    const certain = fake([[-1e9, 0, -1e9, -1e9, 50, -1e9]]);
-    expect(new Set(propose(canvasOf(range(0, 10), 200), {}, certain).token)).toEqual(new Set([1]));
-  });
-});
-
-describe("the numbers beside the token", () => {
-  it("are its probability, the entropy and the lead of the best, as in float64", () => {
+  it("several tokens, each from the softmax, independent of one another; the first is the only one", () => {
+    const canvases = () => canvasesOf(range(0, 20), 500);
+    const proposer = modelProposer(fake(), { seed: 1, forbidden });
+    const proposals = proposer.propose(canvases().map((canvas) => ask(canvas, { draws: 3 }))) as Proposal[];
+    expect(tokensOf(proposals)).toEqual(tokensOf(propose(canvases())));
+    const all = range(0, 3).map((j) => proposals.flatMap(({ draws }) => [...draws![j]!]));
+    expect(all[0]).toEqual(tokensOf(proposals));
     const p = softmax(withoutMask);
-    const entropy = -p.reduce((sum, one) => sum + (one > 0 ? one * Math.log(one) : 0), 0);
-    const proposal = propose(canvasOf([0], 30));
-    proposal.token.forEach((token, i) => {
-      expect(proposal.probability[i]).toBeCloseTo(p[token]!, 6);
-      expect(proposal.entropy[i]).toBeCloseTo(entropy, 5);
-      expect(proposal.margin[i]).toBeCloseTo(p[2]! - p[0]!, 6);
+    for (const tokens of all) {
+      const { statistic, degrees } = chiSquare(histogram(tokens), p);
+      expect(statistic).toBeLessThan(chiSquareLimit(degrees));
+    }
+    for (const [a, b] of [
+      [0, 1],
+      [1, 2],
+      [0, 2],
+    ] as const) {
+      const pairs = new Array<number>(V * V).fill(0);
+      all[a]!.forEach((token, i) => {
+        pairs[token * V + all[b]![i]!]!++;
+      });
+      const expected = p.flatMap((one) => p.map((other) => one * other));
+      const { statistic, degrees } = chiSquare(pairs, expected);
+      expect(statistic).toBeLessThan(chiSquareLimit(degrees) + 20);
+    }
+    const [single] = modelProposer(fake(), { seed: 1, forbidden }).propose([
+      ask(canvasOf(3, 500), { draws: 3 }),
+    ]) as Proposal[];
+    expect(single!.draws).toEqual(proposals[3]!.draws);
+  });
+
+  it("what the draw hook says, from probabilities of all rows", () => {
+    const shapes: number[][] = [];
+    const canvases = canvasesOf([0, 1], 3, [5]);
+    const proposals = propose(canvases, {
+      draw: (probability_NV, requests) => {
+        shapes.push(
+          [...probability_NV.shape],
+          requests.map(({ canvas }) => canvas.sequence),
+        );
+        expect(
+          toNumbers(probability_NV)
+            .slice(0, V)
+            .map((p) => p.toFixed(5)),
+        ).toEqual(softmax(withoutMask).map((p) => p.toFixed(5)));
+        return tensor([0, 1, 2, 3], undefined, { dtype: "int64" });
+      },
     });
+    expect(shapes).toEqual([
+      [4, V],
+      [0, 1],
+    ]);
+    expect(proposals.map(({ token }) => [...token])).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
+    expect(proposals[1]!.probability[0]).toBeCloseTo(softmax(withoutMask)[2]!, 6);
+  });
+
+  it("from what the guide makes of the forward", () => {
+    const pull = tensor([0, 50, 0, 0, 0, 0]);
+    const [proposal] = propose([canvasOf(0, 3)], {
+      guide: ({ network, ids_RL, rows_N, options, requests }) => {
+        expect([ids_RL.shape, rows_N.shape, requests.length]).toEqual([[1, 3], [3], 1]);
+        return add(network.logits(ids_RL, rows_N, options), pull);
+      },
+    });
+    expect([...proposal!.token]).toEqual([1, 1, 1]);
+  });
+
+  it("tells the network the noise level where it is to be told", () => {
+    const [told, silent] = [fake(), fake()];
+    const requests = canvasesOf([0, 1], 2).map((canvas, i) =>
+      ask(canvas, i === 0 ? { noise: { before: 1.5, after: 0 } } : {}),
+    );
+    modelProposer(told, {
+      seed: 1,
+      tellsNoise: true,
+      guide: ({ network, ids_RL, rows_N, options }) => {
+        expect(toNumbers(options.sigma_B!)).toEqual([1.5, 0]);
+        return network.logits(ids_RL, rows_N, options);
+      },
+    }).propose(requests);
+    modelProposer(silent, { seed: 1 }).propose(requests);
+    expect([told.calls.length, silent.calls[0]!.options.sigma_B]).toEqual([1, undefined]);
   });
 });
 
 describe("modelProposer's randomness", () => {
   const table = [logits, [1, 1, 1, 1, 1, 1], [0, 0, 0, 5, 0, 5]];
-  async function fill(sequences: number[], seed: number): Promise<number[][]> {
-    const canvas = canvasOf(sequences, 10, [3]);
-    const policy = ancestral({ steps: 4, seed, schedule: logLinear() });
-    const proposer = modelProposer(fake(table), { seed, forbidden });
-    for await (const _ of decode(canvas, proposer, policy));
-    expect(isFinished(canvas)).toBe(true);
-    return sequences.map((_, row) => [...canvas.ids.subarray(10 * row, 10 * row + 10)]);
+  async function filled(sequences: number[], seed: number): Promise<number[][]> {
+    const canvases = canvasesOf(sequences, 10, [3]);
+    await decodeAll(canvases, fake(table), { seed });
+    for (const canvas of canvases) expect(isFinished(canvas)).toBe(true);
+    return canvases.map(({ ids }) => [...ids]);
   }
 
-  it("gives a sequence the same tokens alone, in any batch and beside any rows", async () => {
-    const together = await fill(range(0, 8), 5);
-    for (const sequence of range(0, 8)) expect(await fill([sequence], 5)).toEqual([together[sequence]]);
-    const [seven, , two] = await fill([7, 2 ** 40, 2], 5);
+  it("gives a sequence the same tokens alone, in any batch and beside any others", async () => {
+    const together = await filled(range(0, 8), 5);
+    for (const sequence of range(0, 8)) expect(await filled([sequence], 5)).toEqual([together[sequence]]);
+    const [seven, , two] = await filled([7, 2 ** 40, 2], 5);
     expect([seven, two]).toEqual([together[7], together[2]]);
     expect(new Set(together.map((row) => row.join())).size).toBe(8);
   });
 
-  it("is independent of which positions are revealed: a filled canvas has the softmax's tokens", async () => {
-    const canvas = canvasOf(range(0, 100), 40);
-    const proposer = modelProposer(fake(), { seed: 8, forbidden });
-    const policy = ancestral({ steps: 4, seed: 8, schedule: logLinear() });
-    for await (const _ of decode(canvas, proposer, policy));
-    const { statistic, degrees } = chiSquare(histogram(canvas.ids), softmax(withoutMask));
+  it("is independent of which columns are candidates", () => {
+    const proposer = () => modelProposer(fake(table), { seed: 5, forbidden });
+    const [all] = proposer().propose([ask(canvasOf(0, 9))]) as Proposal[];
+    const candidates = Int32Array.of(2, 3, 7);
+    const [some] = proposer().propose([ask(canvasOf(0, 9), { candidates })]) as Proposal[];
+    expect([...some!.token]).toEqual(Array.from(candidates, (column) => all!.token[column]));
+  });
+
+  it("is independent of which columns are revealed: a filled canvas has the softmax's tokens", async () => {
+    const canvases = canvasesOf(range(0, 100), 40);
+    await decodeAll(canvases, fake(), { seed: 8 });
+    const tokens = canvases.flatMap(({ ids }) => [...ids]);
+    const { statistic, degrees } = chiSquare(histogram(tokens), softmax(withoutMask));
     expect(statistic).toBeLessThan(chiSquareLimit(degrees));
   });
 
-  it("gives other tokens for another seed", async () => {
-    expect(await fill([0], 5)).not.toEqual(await fill([0], 6));
+  it("gives other tokens for another seed and at another forward", async () => {
+    expect(await filled([0], 5)).not.toEqual(await filled([0], 6));
+    const canvas = canvasOf(0, 50);
+    const proposer = modelProposer(fake(), { seed: 1, forbidden });
+    const twice = [0, 1].map(() => [...(proposer.propose([ask(canvas)]) as Proposal[])[0]!.token]);
+    expect(twice[0]).not.toEqual(twice[1]);
   });
 });
 
-describe("modelProposer's forwards", () => {
-  /** Commits the first open position of the rows whose turn it is. */
-  const turns = (rowsByStep: readonly (readonly number[])[]): Policy => ({
+describe("a standing proposal", () => {
+  /** Commits the first open column at the steps where it is so said. */
+  const turns = (writes: readonly boolean[]): Policy => ({
     name: "turns",
-    steps: rowsByStep.length,
-    decide: (canvas, { positions }, step) => {
-      const rows = rowsByStep[step]!;
-      const indices = rows.map((row) => positions.findIndex((at) => Math.floor(at / canvas.length) === row));
-      return { commit: indices.sort((a, b) => a - b) };
+    limit: () => writes.length,
+    start: (canvas) => {
+      let step = 0;
+      return {
+        plan: () =>
+          step === writes.length || isFinished(canvas)
+            ? undefined
+            : ({ ...ask(canvas).plan, reuse: true, fill: undefined, step: step++ } as Plan),
+        decide: () => ({ commit: writes[step - 1] ? [0] : [] }),
+      };
     },
   });
 
-  it("takes in the rows that changed alone, and spends none when none did", async () => {
+  it("is used again by the sequences that nothing was written to, and spends no forward", async () => {
     const network = fake();
-    const canvas = canvasOf([0, 1, 2], 3, [5]);
+    const canvases = canvasesOf([0, 1, 2], 3, [5]);
     const proposer = modelProposer(network, { seed: 1, forbidden });
-    const policy = turns([[], [0], [0, 2], [], [1], [1]]);
-    const tokens: Int32Array[] = [];
-    for await (const { proposal } of decode(canvas, proposer, policy)) tokens.push(proposal.token);
-    // Steps 0, 2, 3 and 5; nothing was written before 1 and 4, and a full row is asked no more.
-    expect(network.calls.map((call) => call.rows)).toEqual([3, 1, 1, 1]);
-    expect([...canvas.forwards]).toEqual([2, 2, 2]);
-    expect([...canvas.revealStep]).toEqual([-1, 0, 1, -1, 0, 1, -1, 0, -1]);
-    // An unchanged row keeps its proposal.
-    expect(tokens[1]).toEqual(tokens[0]);
-  });
-
-  it("asks for open positions only, of the ids as they stand", async () => {
-    const network = fake();
-    const canvas = canvasOf([0, 1], 3, [5]);
-    const proposer = modelProposer(network, { seed: 1, forbidden });
-    const first = (await proposer.propose(canvas, 0)) as Proposal;
-    commit(canvas, first, { commit: [2] });
-    await proposer.propose(canvas, 1);
-    expect(network.calls).toEqual([
-      { rows: 2, ids: [5, maskId, maskId, 5, maskId, maskId], positions: [1, 2, 4, 5] },
-      { rows: 1, ids: [5, first.token[2], maskId], positions: [2] },
-    ]);
-  });
-
-  it("spends no more forwards than there are steps or tokens", async () => {
-    for (const steps of [1, 3, 1000]) {
-      const canvas = canvasOf(range(0, 6), 8);
-      const proposer = modelProposer(fake(), { seed: 2, forbidden });
-      for await (const _ of decode(canvas, proposer, ancestral({ steps, seed: 2, schedule: logLinear() })));
-      expect(isFinished(canvas)).toBe(true);
-      canvas.forwards.forEach((forwards, row) => {
-        expect(forwards).toBeLessThanOrEqual(Math.min(steps, 8));
-        const reveals = canvas.revealStep.subarray(8 * row, 8 * row + 8);
-        expect(Math.max(...reveals)).toBe(forwards - 1);
-        expect(new Set(reveals).size).toBe(forwards);
-      });
+    const writes = [
+      [0, 1, 1, 0, 0, 0],
+      [0, 0, 0, 0, 1, 1],
+      [0, 0, 1, 0, 0, 0],
+    ].map((row) => row.map(Boolean));
+    const tokens: number[][] = [];
+    for await (const steps of decode(canvases, proposer, writes.map(turns))) {
+      for (const { row, proposal } of steps) if (row === 1) tokens.push([...proposal.token]);
     }
+    expect(network.calls.map((call) => call.rows)).toEqual([3, 1, 1, 1]);
+    expect(canvases.map(({ forwards }) => forwards)).toEqual([2, 2, 2]);
+    expect(canvases.map(({ revealStep }) => [...revealStep])).toEqual([
+      [-1, 0, 1],
+      [-1, 0, 1],
+      [-1, 0, -1],
+    ]);
+    expect(tokens.slice(1, 5)).toEqual(Array(4).fill(tokens[0]));
   });
 
-  it("keeps no tensors", () => {
+  it("falls when anything that is seen or asked is not the same", () => {
     const network = fake();
+    const canvas = canvasOf(0, 4, [5]);
     const proposer = modelProposer(network, { seed: 1, forbidden });
-    const canvas = canvasOf([0], 4);
-    proposer.propose(canvas, 0);
-    const before = liveTensors().count;
-    canvas.open[0] = 0;
-    proposer.propose(canvas, 1);
+    const again = (more: Partial<Plan> = {}) => {
+      const before = network.calls.length;
+      const [proposal] = proposer.propose([ask(canvas, { reuse: true, ...more })]) as Proposal[];
+      return { proposal: proposal!, isNew: network.calls.length > before };
+    };
+    const whole = again();
+    expect(whole.isNew).toBe(true);
+    const part = again({ candidates: Int32Array.of(3) });
+    expect([part.isNew, part.proposal.token[0]]).toEqual([false, whole.proposal.token[2]]);
+    expect(again({ reuse: false }).isNew).toBe(true);
+    expect(again({ to: 3, candidates: Int32Array.of(1, 2) }).isNew).toBe(true);
+    expect(again({ to: 3, candidates: Int32Array.of(2) }).isNew).toBe(false);
+    // A column that was no candidate then.
+    again({ candidates: Int32Array.of(1) });
+    expect(again({ candidates: Int32Array.of(1, 2) }).isNew).toBe(true);
+    // Written, though as many columns are open as before.
+    again();
+    fill(canvas, { columns: [3], token: 2, keepOpen: true });
+    expect(again().isNew).toBe(true);
+    expect(again({ draws: 2 }).isNew).toBe(true);
+  });
+
+  it("is forgotten when its canvas is done", () => {
+    const network = fake();
+    const canvas = canvasOf(0, 2);
+    const proposer = modelProposer(network, { seed: 1, forbidden });
+    proposer.propose([ask(canvas, { reuse: true })]);
+    proposer.finish!(canvas);
+    proposer.propose([ask(canvas, { reuse: true })]);
     expect(network.calls).toHaveLength(2);
-    expect(liveTensors().count).toBe(before);
+  });
+
+  it("makes no more forwards than there are steps or tokens", async () => {
+    for (const steps of [1, 3, 1000]) {
+      const canvases = canvasesOf(range(0, 6), 8);
+      await decodeAll(canvases, fake(), { steps, seed: 2 });
+      for (const { forwards, revealStep } of canvases) {
+        expect(forwards).toBeLessThanOrEqual(Math.min(steps, 8));
+        expect(Math.max(...revealStep)).toBe(forwards - 1);
+        expect(new Set(revealStep).size).toBe(forwards);
+      }
+    }
   });
 });
