@@ -187,7 +187,8 @@ function finished(
   const { job, canvas, text, recorder } = one;
   const from = job.prompt.length;
   const whole = from + job.newTokens;
-  const end = options.stopAtEnd === false ? whole : (text.end ?? whole);
+  const decoded = Math.min(whole, job.decoder.textEnd?.(canvas) ?? whole);
+  const end = options.stopAtEnd === false ? decoded : (text.end ?? decoded);
   const finishReason = text.stopped ? "stop" : "length";
   if (options.onTrajectory !== undefined) {
     const header = trajectoryHeader(model, options, batch);

@@ -48,12 +48,16 @@ export function resolveRequest(
   const count = whole("count", options.count ?? 1);
   const encoded = prompts.map((prompt) => encodePrompt(model, prompt));
   const suffix = options.suffix === undefined ? undefined : tokenizerOf(model).encode(options.suffix);
+  const isChat = prompts.some((prompt) => Array.isArray(prompt));
+  const stopIds = stopIdsOf(model, options, isChat);
+  // A policy that ends at a stop token ends at those that were asked for, or at none.
+  const facts = { ...model.facts, endIds: options.stopAtEnd === false ? [] : stopIds };
   const jobs = encoded.flatMap((prompt, i) => {
     const newTokens = columnsBehind(model, prompt, options, suffix);
     const given = givenColumns(prompt.length, newTokens, options, suffix);
     return Array.from({ length: count }, (_, k): Job => {
       const context = {
-        facts: model.facts,
+        facts,
         seed: options.seed ?? 0,
         fidelity: options.fidelity ?? "corrected",
         promptLength: prompt.length,
@@ -63,14 +67,13 @@ export function resolveRequest(
       return { sequence: i * count + k, prompt, newTokens, given, decoder: ready };
     });
   });
-  const isChat = prompts.some((prompt) => Array.isArray(prompt));
   return {
     decoder,
     options: values,
     jobs,
     batchSize: whole("batch_size", options.batchSize ?? defaultBatchSize),
     stop: options.stop ?? [],
-    stopIds: stopIdsOf(model, options, isChat),
+    stopIds,
   };
 }
 
