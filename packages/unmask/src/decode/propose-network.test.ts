@@ -164,14 +164,6 @@ describe("a cache", () => {
     expectRows(proposal, whole, (column) => (column === 4 ? 4 : column - 1));
     // Nothing more is fed where the first candidate is not the first column.
     const later = { ...ask(canvas, 4, 9, { keep: 0 }).plan, candidates: all(5, 9) };
-    expectRows(
-      one(proposerOf({ shift: 1 }, network), {
-        canvas: randomCanvas(3, 1),
-        plan: ask(randomCanvas(3, 1)).plan,
-      }),
-      direct(randomCanvas(3, 1), {}),
-      (column) => Math.max(0, column - 1),
-    );
     expectRows(one(proposer, { canvas, plan: later }), whole, (column) => column - 1);
     expect(fed).toEqual([4, 5, 5]);
     proposer.finish!(canvas);

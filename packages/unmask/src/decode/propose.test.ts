@@ -1,14 +1,14 @@
-import { add, indexSelect, liveTensors, type Tensor, tensor, toNumbers } from "@unmask/torch";
+import { add, liveTensors, tensor, toNumbers } from "@unmask/torch";
 import { describe, expect, it } from "vitest";
 import { chiSquare, chiSquareLimit, softmax } from "../../test/oracle/chi-square.ts";
+import { fakeNetwork } from "../../test/oracle/fake-network.ts";
 import { maskColumn } from "../diffusion/objective.ts";
 import { logLinear } from "../diffusion/schedule.ts";
-import type { ForwardOptions } from "../models/family.ts";
 import { type Canvas, isFinished, newCanvas, openColumns } from "./canvas.ts";
-import { commit, fill } from "./commit.ts";
+import { commit } from "./commit.ts";
 import { decode } from "./decode.ts";
 import { ancestral } from "./policies/ancestral.ts";
-import type { Plan, Policy, Proposal, Request } from "./policies/policy.ts";
+import type { Plan, Proposal, Request } from "./policies/policy.ts";
 import { type Denoiser, modelProposer, type ProposerOptions } from "./propose.ts";
 
 const [V, maskId] = [6, 4];
@@ -16,27 +16,7 @@ const forbidden = tensor(maskColumn(V, maskId));
 const logits = [0.3, -1, 2, 0.3, 9, -4];
 const withoutMask = logits.map((logit, i) => (i === maskId ? Number.NEGATIVE_INFINITY : logit));
 
-interface Fake extends Denoiser {
-  /** Rows and ids of each forward. */
-  readonly calls: { rows: number; ids: number[]; wanted: number[]; options: ForwardOptions }[];
-}
-
-/** Gives row r of `table` at every column r mod table length. */
-function fake(table: readonly (readonly number[])[] = [logits]): Fake {
-  const calls: Fake["calls"] = [];
-  const rows = tensor(table.map((row) => [...row]));
-  return {
-    calls,
-    logits(ids: Tensor, rows_N?: Tensor, options: ForwardOptions = {}) {
-      const [count, length] = ids.shape as [number, number];
-      const wanted = toNumbers(rows_N!);
-      calls.push({ rows: count, ids: toNumbers(ids), wanted, options });
-      const columns = wanted.map((at) => (at % length) % table.length);
-      return indexSelect(rows, 0, tensor(columns, undefined, { dtype: "int64" }));
-    },
-  };
-}
-
+const fake = (table: readonly (readonly number[])[] = [logits]) => fakeNetwork(table);
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 const canvasOf = (sequence: number, length: number, prompt: number[] = []): Canvas =>
   newCanvas({ length, noiseId: maskId, sequence, prompt });
@@ -265,94 +245,5 @@ describe("modelProposer's randomness", () => {
     const proposer = modelProposer(fake(), { seed: 1, forbidden });
     const twice = [0, 1].map(() => [...(proposer.propose([ask(canvas)]) as Proposal[])[0]!.token]);
     expect(twice[0]).not.toEqual(twice[1]);
-  });
-});
-
-describe("a standing proposal", () => {
-  /** Commits the first open column at the steps where it is so said. */
-  const turns = (writes: readonly boolean[]): Policy => ({
-    name: "turns",
-    limit: () => writes.length,
-    start: (canvas) => {
-      let step = 0;
-      return {
-        plan: () =>
-          step === writes.length || isFinished(canvas)
-            ? undefined
-            : ({ ...ask(canvas).plan, reuse: true, fill: undefined, step: step++ } as Plan),
-        decide: () => ({ commit: writes[step - 1] ? [0] : [] }),
-      };
-    },
-  });
-
-  it("is used again by the sequences that nothing was written to, and spends no forward", async () => {
-    const network = fake();
-    const canvases = canvasesOf([0, 1, 2], 3, [5]);
-    const proposer = modelProposer(network, { seed: 1, forbidden });
-    const writes = [
-      [0, 1, 1, 0, 0, 0],
-      [0, 0, 0, 0, 1, 1],
-      [0, 0, 1, 0, 0, 0],
-    ].map((row) => row.map(Boolean));
-    const tokens: number[][] = [];
-    for await (const steps of decode(canvases, proposer, writes.map(turns))) {
-      for (const { row, proposal } of steps) if (row === 1) tokens.push([...proposal.token]);
-    }
-    expect(network.calls.map((call) => call.rows)).toEqual([3, 1, 1, 1]);
-    expect(canvases.map(({ forwards }) => forwards)).toEqual([2, 2, 2]);
-    expect(canvases.map(({ revealStep }) => [...revealStep])).toEqual([
-      [-1, 0, 1],
-      [-1, 0, 1],
-      [-1, 0, -1],
-    ]);
-    expect(tokens.slice(1, 5)).toEqual(Array(4).fill(tokens[0]));
-  });
-
-  it("falls when anything that is seen or asked is not the same", () => {
-    const network = fake();
-    const canvas = canvasOf(0, 4, [5]);
-    const proposer = modelProposer(network, { seed: 1, forbidden });
-    const again = (more: Partial<Plan> = {}) => {
-      const before = network.calls.length;
-      const [proposal] = proposer.propose([ask(canvas, { reuse: true, ...more })]) as Proposal[];
-      return { proposal: proposal!, isNew: network.calls.length > before };
-    };
-    const whole = again();
-    expect(whole.isNew).toBe(true);
-    const part = again({ candidates: Int32Array.of(3) });
-    expect([part.isNew, part.proposal.token[0]]).toEqual([false, whole.proposal.token[2]]);
-    expect(again({ reuse: false }).isNew).toBe(true);
-    expect(again({ to: 3, candidates: Int32Array.of(1, 2) }).isNew).toBe(true);
-    expect(again({ to: 3, candidates: Int32Array.of(2) }).isNew).toBe(false);
-    // A column that was no candidate then.
-    again({ candidates: Int32Array.of(1) });
-    expect(again({ candidates: Int32Array.of(1, 2) }).isNew).toBe(true);
-    // Written, though as many columns are open as before.
-    again();
-    fill(canvas, { columns: [3], token: 2, keepOpen: true });
-    expect(again().isNew).toBe(true);
-    expect(again({ draws: 2 }).isNew).toBe(true);
-  });
-
-  it("is forgotten when its canvas is done", () => {
-    const network = fake();
-    const canvas = canvasOf(0, 2);
-    const proposer = modelProposer(network, { seed: 1, forbidden });
-    proposer.propose([ask(canvas, { reuse: true })]);
-    proposer.finish!(canvas);
-    proposer.propose([ask(canvas, { reuse: true })]);
-    expect(network.calls).toHaveLength(2);
-  });
-
-  it("makes no more forwards than there are steps or tokens", async () => {
-    for (const steps of [1, 3, 1000]) {
-      const canvases = canvasesOf(range(0, 6), 8);
-      await decodeAll(canvases, fake(), { steps, seed: 2 });
-      for (const { forwards, revealStep } of canvases) {
-        expect(forwards).toBeLessThanOrEqual(Math.min(steps, 8));
-        expect(Math.max(...revealStep)).toBe(forwards - 1);
-        expect(new Set(revealStep).size).toBe(forwards);
-      }
-    }
   });
 });
