@@ -36,6 +36,11 @@ export interface LoadOptions extends FetchOptions {
   readonly device?: Device | undefined;
   /** "auto" (the default) keeps the dtypes of the files; "int8" shrinks matrices to a byte a value. */
   readonly dtype?: WeightDtype | undefined;
+  /**
+   * What is constant in generation is computed once: MDLM's conditioning at sigma 0. Exact; such a network takes no
+   * sigma and is not saved.
+   */
+  readonly fold?: boolean | undefined;
   /** Folder of a LoRA adapter (PEFT's files) that is computed beside the weights. */
   readonly adapter?: string | undefined;
 }
