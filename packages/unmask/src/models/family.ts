@@ -43,7 +43,10 @@ export interface CacheUse {
    * replace what the cache holds there, and the rest of the cache is seen as it is.
    */
   readonly at?: number | undefined;
-  /** How many of the appended positions stay in the cache: all by default, 0 to look only. */
+  /**
+   * How many of the appended positions stay in the cache: all by default, 0 to look only. Positions that replace
+   * cached ones stay.
+   */
   readonly keep?: number | undefined;
 }
 
@@ -123,6 +126,8 @@ export interface Family<Config = unknown> {
   readonly prefixes: readonly string[];
   /** Tensors in files that are no parameters (buffers): kept for saving, not used. */
   isBuffer?(name: string): boolean;
+  /** Names that files may hold a parameter under a second time: equal on loading, written alike on saving. */
+  readonly copies?: Readonly<Record<string, string>>;
   create(config: Config, parameters: ReadonlyMap<string, Tensor>): Network;
   /**
    * As create(), without what is constant in generation: the same logits, fewer parameters. Shares tensors with

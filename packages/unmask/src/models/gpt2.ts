@@ -224,7 +224,8 @@ export const gpt2: Family<Gpt2Config> = {
   readConfig,
   facts: ({ facts }) => facts,
   shapes,
-  isBuffer: (name) => /^h\.\d+\.attn\.(masked_)?bias$/.test(name) || name === "lm_head.weight",
+  isBuffer: (name) => /^h\.\d+\.attn\.(masked_)?bias$/.test(name),
+  copies: { "lm_head.weight": "wte.weight" },
   cacheShape: ({ layers, heads, hiddenSize }) => ({ layers, keyHeads: heads, headSize: hiddenSize / heads }),
   sizes: ({ layers, hiddenSize, heads, innerSize }) => ({
     ...{ layers, hiddenSize, heads, innerSize, keyHeads: heads, headSize: hiddenSize / heads },

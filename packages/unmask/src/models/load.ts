@@ -4,8 +4,18 @@
 // shared with every other process that has it open. Any other dtype or device is a copy, made tensor by tensor, and the
 // file's pages are let go of in between.
 
-import { clone, convert, type Device, type Dtype, emptyCache, keep, scope, type Tensor } from "@unmask/torch";
-import { UnsupportedError } from "../base/errors.ts";
+import {
+  clone,
+  convert,
+  type Device,
+  type Dtype,
+  emptyCache,
+  equal,
+  keep,
+  scope,
+  type Tensor,
+} from "@unmask/torch";
+import { CheckpointError, UnsupportedError } from "../base/errors.ts";
 import type { Network } from "./family.ts";
 import { availableMemory } from "./memory.ts";
 import { type OpenModel, openModel } from "./open.ts";
@@ -87,6 +97,7 @@ export function readParameters(opened: OpenModel, options: LoadOptions = {}): Ma
   const { device = "cpu", dtype = "auto" } = options;
   const mapped = device === "cpu" && options.copy !== true && planStorage(tensorsOf(opened), dtype).asStored;
   if (mapped) checkpoint.readAhead();
+  checkCopies(opened);
   const parameters = new Map<string, Tensor>();
   for (const [name, shape] of shapes) {
     scope(() => {
@@ -103,4 +114,21 @@ export function readParameters(opened: OpenModel, options: LoadOptions = {}): Ma
   }
   if (!mapped) emptyCache(); // what converting took
   return parameters;
+}
+
+/** A second copy of a parameter that says something else: which one counts would be a guess. */
+function checkCopies({ family, checkpoint, prefix, folder }: OpenModel): void {
+  for (const [copy, original] of Object.entries(family.copies ?? {})) {
+    for (const full of new Set([copy, prefix + copy])) {
+      if (!checkpoint.names.includes(full)) continue;
+      const same = scope(() => {
+        const [one, other] = [checkpoint.tensor(full), checkpoint.tensor(prefix + original)];
+        return one.dtype === other.dtype && one.shape.join() === other.shape.join() && equal(one, other);
+      });
+      if (same) continue;
+      throw new CheckpointError(
+        `${folder}: "${full}" is not the same as "${prefix + original}", to which ${family.name} ties it; the file is of another kind of model or damaged`,
+      );
+    }
+  }
 }

@@ -125,7 +125,7 @@ function refusePickles(folder: string): void {
 }
 
 /** How a kind of file names its tensors. */
-type Naming = Pick<Family, "name" | "prefixes" | "isBuffer">;
+type Naming = Pick<Family, "name" | "prefixes" | "isBuffer" | "copies">;
 
 /** The prefix of `naming` that the file's names have. */
 export function prefixOf(
@@ -166,7 +166,7 @@ export function checkTensors({
   const extra: string[] = [];
   for (const name of present) {
     const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
-    if (family.isBuffer?.(bare) === true) buffers.push(name);
+    if (family.isBuffer?.(bare) === true || family.copies?.[bare] !== undefined) buffers.push(name);
     else extra.push(`"${name}"`);
   }
   const problems = [

@@ -42,7 +42,7 @@ export function saveLike(
       const tensors = new Map<string, Tensor>();
       const bare = (full: string) => (full.startsWith(prefix) ? full.slice(prefix.length) : full);
       for (const full of checkpoint.names) {
-        const name = bare(full);
+        const name = origin.family.copies?.[bare(full)] ?? bare(full);
         const isBuffer = !shapes.has(name);
         tensors.set(full, isBuffer ? checkpoint.tensor(full) : inOriginalDtype(origin, name, parameters));
       }
