@@ -1,1 +1,47 @@
-export {};
+// The library: load a model, write with it, look at what happened.
+
+export type { ErrorData } from "./base/errors.ts";
+export {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  isUnmaskError,
+  UnmaskError,
+  UnsupportedError,
+  UsageError,
+} from "./base/errors.ts";
+export { type Canvas, newCanvas } from "./decode/canvas.ts";
+export { type DecodeOptions, decode, type SequenceStep } from "./decode/decode.ts";
+export type { Decoder, DecoderContext, Fidelity, OptionSpec, OptionValues } from "./decode/decoder.ts";
+export { decoders } from "./decode/decoders.ts";
+export type { Decision, Plan, Policy, Proposal, Proposer } from "./decode/policies/policy.ts";
+export { modelProposer, type ProposerOptions } from "./decode/propose.ts";
+export type { Sampling } from "./decode/sample.ts";
+export { scriptedProposer } from "./decode/scripted.ts";
+export type {
+  GeneratedSequence,
+  GenerateEvent,
+  GenerateOptions,
+  GenerateTotals,
+  Prompt,
+} from "./generate/events.ts";
+export { generate } from "./generate/generate.ts";
+export { type LoadOptions, load, type Model } from "./generate/load.ts";
+export { TrajectoryShard } from "./generate/trajectory-shard.ts";
+export type { HubProgress } from "./hub/progress.ts";
+export { families } from "./models/families.ts";
+export type { CacheUse, Facts, Family, ForwardOptions, Network } from "./models/family.ts";
+export { type LoadedNetwork, loadNetwork } from "./models/load.ts";
+export { type AdapterSet, attachAdapters, detachAdapters, loadAdapter } from "./models/lora.ts";
+export { mergeAdapters, unmergeAdapters } from "./models/lora-merge.ts";
+export { saveAdapter } from "./models/lora-save.ts";
+export { type OpenModel, openModel, parameterCount } from "./models/open.ts";
+export { KeyValueCache } from "./models/parts/cache.ts";
+export type { Visibility } from "./models/parts/visibility.ts";
+export { saveLike } from "./models/save.ts";
+export type { ChatMessage, ChatTemplate } from "./text/chat-template.ts";
+export type { Tokenizer } from "./text/tokenizer.ts";
+export { decodeTrajectories, encodeTrajectories, type TrajectoryFile } from "./trajectory/file.ts";
+export type { Trajectory, TrajectoryHeader } from "./trajectory/record.ts";
+export { replay } from "./trajectory/replay.ts";
+export { type TrajectoryStats, trajectoryStats } from "./trajectory/stats.ts";
