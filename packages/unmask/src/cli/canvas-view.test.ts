@@ -17,7 +17,16 @@ function frameOf(
   const ids = tokenizer.encode(text);
   const mark = (positions: number[]) => Uint8Array.from(ids, (_, at) => (positions.includes(at) ? 1 : 0));
   for (const at of open) ids[at] = tokenizer.specials.mask!;
-  return { type: "canvas-frame", index: 0, step: 0, steps: 4, ids, open: mark(open), fresh: mark(fresh) };
+  return {
+    type: "canvas-frame",
+    index: 0,
+    step: 1,
+    steps: 4,
+    prompt: 0,
+    ids,
+    open: mark(open),
+    fresh: mark(fresh),
+  };
 }
 
 const linesOf = (tokenizer: Tokenizer, frame: Frame, width = 40) =>
@@ -85,7 +94,7 @@ describe("render", () => {
   it("counts what is written and shows the end of what is too high", () => {
     const frame = frameOf(bytes, "1\n2\n3\n4\n5", { open: [8] });
     const lines = render(frame, bytes, { columns: 80, rows: 4 }, plain);
-    expect(lines).toEqual(["step 1/4  8 of 9 tokens written", "4", "░"]);
+    expect(lines).toEqual(["forward 1/4  8 of 9 tokens written", "4", "░"]);
   });
 
   it("stays narrower than the terminal", () => {

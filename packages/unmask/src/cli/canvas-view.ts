@@ -1,7 +1,7 @@
 // The canvas of a running generation, as lines of text: what is written plain, what was written in the last step
 // highlighted, what is open as one dim block a token.
 //
-//   step 12/64  40 of 64 tokens written
+//   forward 12/64  40 of 64 tokens written
 //   anna met ░ at the ░ ░ . she gave him a red kite .
 //
 // Frames become cells (one a token), cells become lines; both are pure. Bytes of an unfinished character show
@@ -123,22 +123,26 @@ export function render(frame: Frame, tokenizer: Decoder, screen: Screen, style: 
   const width = Math.max(1, screen.columns - 1);
   const length = frame.ids.length;
   const stillOpen = frame.open.reduce((sum, open) => sum + open, 0);
-  const head = `step ${frame.step + 1}/${frame.steps}  ${length - stillOpen} of ${length} tokens written`;
+  const head = `forward ${frame.step}/${frame.steps}  ${length - stillOpen} of ${length} tokens written`;
   const lines = layOut(canvasCells(frame, tokenizer), width, style);
   const room = Math.max(1, screen.rows - 2);
   const shown = lines.length > room ? lines.slice(-room) : lines;
   return [style.dim(head.slice(0, width)), ...shown];
 }
 
-const drawEvery = 50; // ms
+/** Least time between two frames, and the most of all time that goes into them. */
+const drawEvery = 1000 / 30; // ms
+const drawShare = 0.02;
 
-/** Draws frames in a terminal; the last frame of a sequence is always drawn. */
+/** Draws frames in a terminal: not more often than is of use, but always one on which nothing is open. */
 export class CanvasView {
   private readonly output: Output;
   private readonly tokenizer: Decoder;
   private readonly style: Styles;
   private readonly area: LiveArea;
-  private shown = Number.NEGATIVE_INFINITY;
+  private next = Number.NEGATIVE_INFINITY;
+  /** Of the last drawing, ms. */
+  private cost = Number.POSITIVE_INFINITY;
 
   constructor(output: Output, tokenizer: Decoder) {
     this.output = output;
@@ -148,17 +152,21 @@ export class CanvasView {
   }
 
   draw(frame: Frame): void {
-    const time = performance.now();
-    if (time - this.shown < drawEvery && frame.step + 1 < frame.steps) return;
-    this.shown = time;
+    const began = performance.now();
+    if (began < this.next && frame.open.includes(1)) return;
     this.area.draw(render(frame, this.tokenizer, screenOf(this.output), this.style));
+    const ended = performance.now();
+    // The cheaper of the last two: the system may have interrupted one of them.
+    const cost = Math.min(this.cost, ended - began);
+    this.cost = ended - began;
+    this.next = Math.max(began + drawEvery, ended + cost / drawShare);
   }
 
-  /** Puts finished text in the place of the canvas, laid out in the same way. */
-  write(title: string, text: string): void {
+  /** Puts finished text in the place of the canvas, laid out in the same way, below a title if there is one. */
+  write(text: string, title?: string): void {
     this.area.clear();
     const lines = layOut([{ kind: "kept", text }], screenOf(this.output).columns - 1, this.style);
-    this.output.write(`${[title, ...lines].join("\n")}\n`);
+    this.output.write(`${[...(title === undefined ? [] : [title]), ...lines].join("\n")}\n`);
   }
 
   end(): void {

@@ -62,6 +62,7 @@ export async function generateVerb(flags: GenerateFlags): Promise<number> {
   const options: GenerateOptions = {
     ...optionsOf(flags),
     batchSize: flags.batchSize ?? (showsCanvas(flags) ? 1 : undefined),
+    frames: showsCanvas(flags),
     signal: interrupt.signal,
     onTrajectory: shard === undefined ? undefined : (one, header) => shard.add(one, header),
   };
@@ -175,7 +176,7 @@ function textViewer(tokenizer: Tokenizer, flags: GenerateFlags): Viewer {
         finished++;
         const text = wholeText(tokenizer, flags, event.sequence);
         const title = `── ${event.index + 1}/${flags.count} · ${event.sequence.nfe} forwards ──`;
-        if (view !== undefined) view.write(style.dim(title), text);
+        if (view !== undefined) view.write(text, style.dim(title));
         else process.stdout.write(`${finished > 1 ? "\n" : ""}${text}\n`);
       } else if (event.type === "finish") process.stderr.write(`${summary(event.totals)}\n`);
     },

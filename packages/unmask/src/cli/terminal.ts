@@ -38,12 +38,15 @@ export function styles(enabled: boolean): Styles {
   return Object.fromEntries(entries) as Styles;
 }
 
+/** Characters of one column each, to which nothing has to be done. */
+const plain = /^[ -~]*$/;
 const control = /\p{Cc}/gu;
 /** Invisible characters that reorder or hide text (bidirectional controls, zero width). */
 const hidden = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/gu;
 
 /** Line breaks stay, a tab becomes a space, other control characters become visible (␛) or U+FFFD. */
 export function printable(text: string): string {
+  if (plain.test(text)) return text;
   return text
     .replaceAll("\r\n", "\n")
     .replace(control, (character) => {
@@ -63,6 +66,7 @@ const styleCodes = /\x1b\[\d*m/g;
 
 /** Columns that a text without line breaks takes; styles take none. */
 export function displayWidth(text: string): number {
+  if (plain.test(text)) return text.length;
   let width = 0;
   for (const character of text.replace(styleCodes, "")) {
     width += zero.test(character) ? 0 : wide.test(character) ? 2 : 1;

@@ -32,6 +32,8 @@ export interface GenerateOptions {
   readonly stopAtEnd?: boolean | undefined;
   /** Sequences a forward; does not change what is generated. */
   readonly batchSize?: number | undefined;
+  /** Whether canvas-frame events are wanted; they are by default. */
+  readonly frames?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Gets the record of every finished sequence. */
   readonly onTrajectory?: ((trajectory: Trajectory, header: TrajectoryHeader) => void) | undefined;
@@ -71,12 +73,17 @@ export type GenerateEvent =
       step: number;
       /** Most forwards that the decoder may take. */
       steps: number;
+      /** How many of the columns are the prompt, at the start. */
+      prompt: number;
       ids: Int32Array;
       open: Uint8Array;
       /** 1 where this step wrote. */
       fresh: Uint8Array;
     }
-  /** The last column of a decoder's block was written; columns count behind the prompt. */
+  /**
+   * Nothing in a block of the decoder is open any more; `end` is the column behind it, counted behind the prompt.
+   * Blocks that are decoded side by side may end in any order. Decoders that have no blocks send none.
+   */
   | { type: "block-end"; index: number; end: number }
   | { type: "sequence"; index: number; sequence: GeneratedSequence }
   /** The decoder's name and all its options come with the totals. */

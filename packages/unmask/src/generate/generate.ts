@@ -13,6 +13,7 @@ import { Recorder } from "../decode/recorder.ts";
 import { rewardGuidance } from "../decode/reward-guidance.ts";
 import { drawTransition } from "../decode/transition.ts";
 import { maskColumn } from "../diffusion/objective.ts";
+import { BlockEnds } from "./block-ends.ts";
 import type { GeneratedSequence, GenerateEvent, GenerateOptions, Prompt } from "./events.ts";
 import { discriminatorOf, type Model, maskIdOf, tokenizerOf } from "./load.ts";
 import { beginning, type GenerateRequest, type Job, resolveRequest } from "./request.ts";
@@ -84,6 +85,7 @@ interface Sequence {
   readonly job: Job;
   readonly canvas: Canvas;
   readonly text: TextStream;
+  readonly blocks: BlockEnds;
   readonly recorder: Recorder;
 }
 
@@ -104,16 +106,14 @@ async function* generateBatch(
     for (const step of steps) {
       const sequence = sequences[step.row]!;
       sequence.recorder.add(step);
-      const text = sequence.text.advance(sequence.canvas);
-      if (text !== "") yield { type: "text-delta", index: sequence.job.sequence, text };
+      yield* news(sequence);
     }
-    yield frame(model, sequences[steps[0]!.row]!, steps[0]!);
+    if (options.frames !== false) yield frame(model, sequences[steps[0]!.row]!, steps[0]!);
     if (options.signal?.aborted) return;
   }
   for (const one of sequences) {
     // What was written after the last step: the padding behind an end.
-    const text = one.text.advance(one.canvas);
-    if (text !== "") yield { type: "text-delta", index: one.job.sequence, text };
+    yield* news(one);
     yield {
       type: "sequence",
       index: one.job.sequence,
@@ -128,7 +128,18 @@ function begin(model: Model, job: Job, { stop, stopIds }: Batch): Sequence {
   const length = to + (decoder.extraColumns ?? 0);
   const canvas = newCanvas({ length, noiseId: maskIdOf(model), sequence, prompt, given });
   const text = new TextStream({ tokenizer: tokenizerOf(model), from: prompt.length, to, stop, stopIds });
-  return { job, canvas, text, recorder: new Recorder(canvas) };
+  const blocks = new BlockEnds(canvas, decoder.policy.blocks?.(canvas) ?? [], to);
+  return { job, canvas, text, blocks, recorder: new Recorder(canvas) };
+}
+
+/** What became certain since the last call. */
+function* news({ job, canvas, text, blocks }: Sequence): Generator<GenerateEvent> {
+  const index = job.sequence;
+  const fresh = text.advance(canvas);
+  if (fresh !== "") yield { type: "text-delta", index, text: fresh };
+  for (const end of blocks.advance(text.end)) {
+    yield { type: "block-end", index, end: end - job.prompt.length };
+  }
 }
 
 /** Where proposals come from, and who chooses where the decoder leaves a choice. */
@@ -173,6 +184,7 @@ function frame(model: Model, { job, canvas }: Sequence, { decision, proposal }: 
     index: job.sequence,
     step: canvas.forwards,
     steps: job.decoder.policy.limit(canvas),
+    prompt: job.prompt.length - from,
     ids: canvas.ids.slice(from, to),
     open: canvas.open.slice(from, to),
     fresh: fresh.slice(from, to),

@@ -9,7 +9,7 @@ import type { GenerateRequest } from "./request.ts";
 export function trajectoryHeader(
   model: Model,
   options: GenerateOptions,
-  request: Pick<GenerateRequest, "decoder" | "options">,
+  request: Pick<GenerateRequest, "decoder" | "options" | "stopIds">,
 ): TrajectoryHeader {
   return {
     model: model.source,
@@ -21,6 +21,7 @@ export function trajectoryHeader(
     fidelity: options.fidelity ?? "corrected",
     seed: options.seed ?? 0,
     mask_id: maskIdOf(model),
+    end_ids: request.stopIds,
   };
 }
 

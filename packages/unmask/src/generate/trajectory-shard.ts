@@ -1,9 +1,10 @@
 // Trajectories into a file: each is appended to a journal as it comes, and the finished journal becomes one Parquet
-// shard, written beside its place and renamed. A killed process leaves the journal, whose whole lines can be read.
+// shard, written beside its place and renamed. A killed process leaves the journal: a line of JSON with the header, then
+// a line a sequence, of which the whole ones can be read.
 
-import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { UnmaskError } from "../base/errors.ts";
-import { encodeTrajectories } from "../trajectory/file.ts";
+import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { DataError, UnmaskError } from "../base/errors.ts";
+import { encodeTrajectories, type TrajectoryFile } from "../trajectory/file.ts";
 import type { Trajectory, TrajectoryHeader } from "../trajectory/record.ts";
 
 export class TrajectoryShard {
@@ -19,9 +20,14 @@ export class TrajectoryShard {
   }
 
   add(trajectory: Trajectory, header: TrajectoryHeader): void {
+    if (this.header === undefined) this.append(header);
     this.header ??= header;
-    // NaN is no JSON; null comes back as NaN.
-    this.write(() => appendFileSync(this.journal, `${JSON.stringify(trajectory)}\n`, { flush: true }));
+    this.append(trajectory);
+  }
+
+  /** NaN is no JSON; null comes back as NaN. */
+  private append(value: object): void {
+    this.write(() => appendFileSync(this.journal, `${JSON.stringify(value)}\n`, { flush: true }));
   }
 
   /** Writes the shard and removes the journal; nothing if no trajectory came. */
@@ -30,7 +36,8 @@ export class TrajectoryShard {
       rmSync(this.journal, { force: true });
       return;
     }
-    const bytes = encodeTrajectories(this.header, readJournal(this.journal));
+    const { header, rows } = readJournal(this.journal);
+    const bytes = encodeTrajectories(header, rows);
     this.write(() => {
       const temporary = `${this.path}.${process.pid}.tmp`;
       writeFileSync(temporary, bytes, { flush: true });
@@ -53,13 +60,25 @@ export class TrajectoryShard {
   }
 }
 
-/** The whole lines of a journal; a last line that a kill cut off is left out. */
-export function readJournal(journal: string): Trajectory[] {
-  if (!existsSync(journal)) return [];
-  const lines = readFileSync(journal, "utf8").split("\n");
-  return lines.slice(0, -1).map((line) => {
-    const one = JSON.parse(line) as Trajectory;
-    const numbers = (values: readonly (number | null)[]) => values.map((value) => value ?? Number.NaN);
-    return { ...one, confidence: numbers(one.confidence), entropy: numbers(one.entropy) };
-  });
+/** The whole lines of a journal; a last line that a kill cut off is left out. Throws a DataError. */
+export function readJournal(journal: string): TrajectoryFile {
+  const [head, ...lines] = readFileSync(journal, "utf8").split("\n").slice(0, -1);
+  if (head === undefined) {
+    throw new DataError(`${journal}: no sequence was finished yet, there is nothing to read`, { journal });
+  }
+  try {
+    const header = JSON.parse(head) as TrajectoryHeader;
+    return { header, rows: lines.map((line) => rowOf(JSON.parse(line) as Trajectory)) };
+  } catch (cause) {
+    throw new DataError(
+      `${journal}: no journal of trajectories, or damaged; generate them again`,
+      { journal },
+      { cause },
+    );
+  }
+}
+
+function rowOf(one: Trajectory): Trajectory {
+  const numbers = (values: readonly (number | null)[]) => values.map((value) => value ?? Number.NaN);
+  return { ...one, confidence: numbers(one.confidence), entropy: numbers(one.entropy) };
 }

@@ -20,6 +20,7 @@ const header: TrajectoryHeader = {
   fidelity: "corrected",
   seed: 7,
   mask_id: 126_336,
+  end_ids: [126_081],
 };
 
 /** A trajectory with `length` tokens and numbers without a pattern. */

@@ -19,6 +19,8 @@ export interface TrajectoryHeader {
   readonly fidelity: string;
   readonly seed: number;
   readonly mask_id: number;
+  /** Tokens that end a text. */
+  readonly end_ids: readonly number[];
 }
 
 /** One sequence. */

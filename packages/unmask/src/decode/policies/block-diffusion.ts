@@ -20,7 +20,7 @@ import { type Canvas, openColumns } from "../canvas.ts";
 import type { DecodeFacts, Decoder, DecoderContext, Fidelity, OptionSpec, OptionValues } from "../decoder.ts";
 import { type TextLimits, textEnd } from "../text-end.ts";
 import { type Selection, type Strategy, select, strategies } from "./block-selection.ts";
-import type { Decision, Plan, Policy, Proposal, SequenceDecoder } from "./policy.ts";
+import type { Decision, Plan, Policy, Proposal, SequenceDecoder, Span } from "./policy.ts";
 import { evenSplit } from "./select.ts";
 
 export interface BlockDiffusionOptions {
@@ -44,11 +44,20 @@ export function blockDiffusion(options: BlockDiffusionOptions): Policy {
       const planner = fidelity === "released" ? separatePasses : fusedPasses;
       return planner(canvas, options);
     },
+    blocks: (canvas) => blocksAligned(canvas, blockLength),
     limit(canvas) {
       const blocks = canvas.length / blockLength;
       return fidelity === "released" ? 1 + blocks * (steps + 1) : blocks * steps;
     },
   };
+}
+
+/** Blocks from column 0 on in which something is to be written. */
+function blocksAligned({ given, length }: Canvas, blockLength: number): Span[] {
+  const starts = Array.from({ length: length / blockLength }, (_, i) => i * blockLength);
+  return starts
+    .map((from) => ({ from, to: from + blockLength }))
+    .filter(({ from, to }) => given.subarray(from, to).includes(0));
 }
 
 /** The columns that may be text, and what ends it. */

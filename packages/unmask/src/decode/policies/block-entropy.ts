@@ -24,6 +24,7 @@ export function blockEntropy({ threshold, blockLength, strict = false }: BlockEn
   return {
     name: "block_entropy",
     limit: writable,
+    blocks: (canvas) => blocksOf(canvas, blockLength),
     start(canvas) {
       const turns = new Turns(canvas, blocksOf(canvas, blockLength));
       return {

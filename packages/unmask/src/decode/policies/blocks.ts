@@ -62,6 +62,11 @@ export class Blocks {
     return this.all.slice(0, this.created);
   }
 
+  /** Those with something to write. */
+  get behindPrompt(): readonly Block[] {
+    return this.all.slice(1).filter(({ total }) => total > 0);
+  }
+
   /** How many columns of it are open. */
   remaining({ from, to }: Block): number {
     return countOpen(this.canvas, from, Math.min(to, this.end));

@@ -32,8 +32,12 @@ export function d2f(options: D2fOptions): Policy {
     name: "d2f",
     limit: (canvas) => canvas.given.reduce((sum, one) => sum - one, canvas.length),
     start: (canvas) => new D2fDecoder(canvas, options),
+    blocks: (canvas) => blocksFor(canvas, options).behindPrompt,
   };
 }
+
+const blocksFor = (canvas: Canvas, options: D2fOptions): Blocks =>
+  new Blocks(canvas, { ...options, onlyWhole: options.released });
 
 class D2fDecoder implements SequenceDecoder {
   private readonly canvas: Canvas;
@@ -46,7 +50,7 @@ class D2fDecoder implements SequenceDecoder {
   constructor(canvas: Canvas, options: D2fOptions) {
     this.canvas = canvas;
     this.options = options;
-    this.blocks = new Blocks(canvas, { ...options, onlyWhole: options.released });
+    this.blocks = blocksFor(canvas, options);
   }
 
   plan(): Plan | undefined {

@@ -63,6 +63,7 @@ export function fastDllmDream(options: FastDllmDreamOptions): Policy {
     name: "fast_dllm_dream",
     needsMargin: algorithm === "topk_margin" && !isReleased,
     limit: (canvas) => writable(canvas) * (isReleased ? 1 + steps : 1),
+    blocks: (canvas) => blocksOf(canvas, blockLength),
     start(canvas) {
       const blocks = blocksOf(canvas, blockLength);
       const open = blocks.map(({ from, to }) => countOpen(canvas, from, to));

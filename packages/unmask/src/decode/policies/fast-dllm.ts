@@ -48,6 +48,7 @@ export function fastDllm(options: FastDllmOptions): Policy {
   return {
     name: "fast_dllm",
     limit: (canvas) => 2 * writable(canvas),
+    blocks: (canvas) => blocksOf(canvas, blockLength),
     start(canvas) {
       const blocks = blocksOf(canvas, blockLength);
       const open = blocks.map(({ from, to }) => countOpen(canvas, from, to));

@@ -48,6 +48,7 @@ export function lowConfidence(options: LowConfidenceOptions): Policy {
   return {
     name: "low_confidence",
     limit: (canvas) => options.steps + writable(canvas),
+    blocks: (canvas) => blocksOf(canvas, blockLength),
     start(canvas) {
       const blocks = blocksOf(canvas, blockLength);
       const open = blocks.map(({ from, to }) => countOpen(canvas, from, to));

@@ -60,7 +60,14 @@ export function multiBlock(options: MultiBlockOptions): MultiBlockPolicy {
     limit: (canvas) =>
       options.released ? releasedLimit : canvas.given.reduce((sum, one) => sum - one, canvas.length),
     start: (canvas) => new MultiBlockRun(canvas, options),
+    blocks: (canvas) => blocksFor(canvas, options).behindPrompt,
   };
+}
+
+function blocksFor(canvas: Canvas, options: MultiBlockOptions): Blocks {
+  const { released, rule, cache } = options;
+  const onlyWhole = released && !(rule === "dream" && cache !== undefined);
+  return new Blocks(canvas, { ...options, onlyWhole });
 }
 
 class MultiBlockRun implements MultiBlockDecoder {
@@ -77,8 +84,7 @@ class MultiBlockRun implements MultiBlockDecoder {
     const { released, rule, cache } = options;
     this.canvas = canvas;
     this.options = options;
-    const onlyWhole = released && !(rule === "dream" && cache !== undefined);
-    this.blocks = new Blocks(canvas, { ...options, onlyWhole });
+    this.blocks = blocksFor(canvas, options);
     // The first block stands before the first forward, which may add another.
     this.blocks.created = Math.min(2, this.blocks.all.length);
     if (cache !== undefined)

@@ -112,6 +112,14 @@ export interface Policy {
   start(canvas: Canvas): SequenceDecoder;
   /** Most steps, and so forwards, that a canvas can take: the loop ends with an error beyond it. */
   limit(canvas: Canvas): number;
+  /** Where something is to be written, block by block, ascending; absent where the text is decoded as a whole. */
+  blocks?(canvas: Canvas): readonly Span[];
+}
+
+/** Columns from … to − 1. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface Request {

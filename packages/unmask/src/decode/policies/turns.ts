@@ -1,15 +1,9 @@
 // Blocks that are decoded one after another, and the turns (forwards) that are spent on each.
 
 import { type Canvas, countOpen } from "../canvas.ts";
-import type { Feed } from "./policy.ts";
+import type { Feed, Span } from "./policy.ts";
 
-/** Columns from … to − 1. */
-export interface Run {
-  readonly from: number;
-  readonly to: number;
-}
-
-export interface Turn extends Run {
+export interface Turn extends Span {
   /** Place of the block among the blocks. */
   readonly block: number;
   /** Turns that the block had before. */
@@ -24,8 +18,8 @@ export interface Turn extends Run {
  * Runs of `blockLength` columns behind the prompt, the last one shorter where the length does not divide; one of all
  * columns if there is no length. Blocks in which everything is given are left out.
  */
-export function blocksOf(canvas: Canvas, blockLength = canvas.length): Run[] {
-  const blocks: Run[] = [];
+export function blocksOf(canvas: Canvas, blockLength = canvas.length): Span[] {
+  const blocks: Span[] = [];
   const first = canvas.given.indexOf(0);
   for (let from = first; first >= 0 && from < canvas.length; from += blockLength) {
     const to = Math.min(from + blockLength, canvas.length);
@@ -41,11 +35,11 @@ export const writable = (canvas: Canvas): number =>
 /** Gives turns to one block after another, to each while `stays` says so or something in it is open. */
 export class Turns {
   private readonly canvas: Canvas;
-  private readonly blocks: readonly Run[];
+  private readonly blocks: readonly Span[];
   private readonly stays: (turn: Turn) => boolean;
   private turn: Turn | undefined;
 
-  constructor(canvas: Canvas, blocks: readonly Run[], stays: (turn: Turn) => boolean = () => false) {
+  constructor(canvas: Canvas, blocks: readonly Span[], stays: (turn: Turn) => boolean = () => false) {
     this.canvas = canvas;
     this.blocks = blocks;
     this.stays = stays;
@@ -72,7 +66,7 @@ export class Turns {
     return this.turn;
   }
 
-  private open({ from, to }: Run): number {
+  private open({ from, to }: Span): number {
     return countOpen(this.canvas, from, to);
   }
 }
