@@ -14,14 +14,14 @@ import {
 } from "@unmask/torch";
 import { describe, expect, it } from "vitest";
 import { chiSquare, chiSquareLimit, softmax } from "../../test/oracle/chi-square.ts";
+import { streams, uniform } from "../base/rng.ts";
 import { maskColumn } from "../diffusion/objective.ts";
 import { logLinear } from "../diffusion/schedule.ts";
 import { type Canvas, isFinished, newCanvas } from "./canvas.ts";
 import { decode, type SequenceStep } from "./decode.ts";
-import { type DecoderContext, readOptions } from "./decoder.ts";
 import { ancestral } from "./policies/ancestral.ts";
 import type { Plan, Question } from "./policies/policy.ts";
-import { type RewardGuidedOptions, rewardGuided, rewardGuidedDecoder } from "./policies/reward-guided.ts";
+import { type RewardGuidedOptions, rewardGuided } from "./policies/reward-guided.ts";
 import { type Denoiser, modelProposer, type ProposerOptions } from "./propose.ts";
 import { drawSoftmax, type RewardNetwork, rewardGradient, rewardGuidance } from "./reward-guidance.ts";
 import { scriptedProposal } from "./scripted.ts";
@@ -171,9 +171,42 @@ describe("drawSoftmax", () => {
       const question: Question = { canvas, plan, proposal, alternatives };
       counts[(judge([question]) as number[])[0]!]!++;
       expect(canvas.rewarded).toEqual({ forwards: 4, backwards: 0 });
+      // Not a number that decides on a column: its position is behind those of the four alternatives.
+      const source = { seed: 1, stream: streams.reveal };
+      const draw = uniform(source, sequence, canvas.forwards - 1, 4);
+      expect((judge([question]) as number[])[0]).toBe(Math.floor(4 * draw));
     }
     const { statistic, degrees } = chiSquare(counts, [0.25, 0.25, 0.25, 0.25]);
     expect(statistic).toBeLessThan(chiSquareLimit(degrees));
+  });
+});
+
+describe("a tilt", () => {
+  it("adds the scale times the gradient, each of its numbers within ±1", () => {
+    const steep: RewardNetwork = {
+      logits: (input, options) => mul(judgeNetwork().logits(input, options), 100),
+    };
+    const noise = { before: 1, after: 0.5 };
+    const canvas = canvasOf(0, 1);
+    const plan: Plan = { from: 0, to: 1, candidates: Int32Array.of(0), noise, rewardScale: 2 };
+    const { guide } = rewardGuidance(steep, { seed: 1 });
+    const moved = scope(() =>
+      toNumbers(
+        guide({
+          network: student,
+          ids_RL: tensor([[maskId]], undefined, { dtype: "int64" }),
+          rows_N: tensor([0], undefined, { dtype: "int64" }),
+          requests: [{ canvas, plan }],
+          options: {},
+        }),
+      ),
+    );
+    const shifts = moved.map((logit, v) => logit - table[v]!);
+    // Token 1 is worth much more than the mean, token 2 much less.
+    expect(shifts[1]).toBeCloseTo(2, 6);
+    expect(shifts[2]).toBeCloseTo(-2, 6);
+    for (const shift of shifts) expect(Math.abs(shift)).toBeLessThan(2.000001);
+    expect(canvas.rewarded).toEqual({ forwards: 1, backwards: 1 });
   });
 });
 
@@ -258,28 +291,5 @@ describe("reward-guided sampling", () => {
     for (const { ids } of canvases) expect(ids.includes(maskId)).toBe(false);
     const last = steps.flat().filter(({ plan }) => plan.noise!.after === 0);
     for (const { plan } of last) expect([plan.rewardScale, plan.draws]).toEqual([undefined, undefined]);
-  });
-});
-
-describe("the decoder", () => {
-  const facts = { family: "mdlm", endIds: [], shift: 0, contextLength: 8, denoises: true } as const;
-  const ready = (fidelity: DecoderContext["fidelity"], given = {}) =>
-    rewardGuidedDecoder.create(readOptions(rewardGuidedDecoder, given), {
-      ...{ facts, seed: 1, fidelity, promptLength: 0, newTokens: 6 },
-    });
-
-  it("asks for a discriminator, and for whole transitions where published code drew them from raw logits", () => {
-    expect(ready("corrected")).toMatchObject({
-      needsReward: true,
-      tellsNoise: false,
-      drawsTransition: false,
-    });
-    expect(ready("released")).toMatchObject({ tellsNoise: true, drawsTransition: true });
-    expect(ready("released", { guidance_version: "2026-02" })).toMatchObject({ tellsNoise: false });
-  });
-
-  it("refuses networks whose logits are shifted", () => {
-    expect(rewardGuidedDecoder.refuses(facts)).toBeUndefined();
-    expect(rewardGuidedDecoder.refuses({ ...facts, shift: 1 })).toMatch(/shifted/);
   });
 });

@@ -233,6 +233,12 @@ describe("forbidden tokens", () => {
     },
   );
 
+  it("may be the network's own: a logit of minus infinity", () => {
+    const own = [0.5, 0, Number.NEGATIVE_INFINITY, 0.2];
+    const [given] = answersOf([row], {}, { forbidden_V, uniforms_NM: column([0.5]) });
+    expect(answersOf([own], {}, { uniforms_NM: column([0.5]) })).toEqual([given]);
+  });
+
   it("may be all but one", () => {
     const [only] = answersOf([row], {}, { forbidden_V: tensor([-1, -1, -1, 0]), uniforms_NM: column([0]) });
     expect(only).toMatchObject({ token: 3, probability: 1, entropy: 0, best: 3, margin: 1 });
