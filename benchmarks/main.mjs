@@ -7,6 +7,8 @@ import { UsageError } from "./lib/usage-error.mjs";
 
 /** @type {Record<string, () => Promise<{ main: (args: string[]) => Promise<void> }>>} */
 const benchmarks = {
+  decode: () => import("./decode/main.mjs"),
+  dtype: () => import("./dtype/main.mjs"),
   memory: () => import("./memory/main.mjs"),
   models: () => import("./models/main.mjs"),
   torch: () => import("./torch/main.mjs"),

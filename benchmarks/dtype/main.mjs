@@ -1,0 +1,77 @@
+// @ts-check
+// `npm run bench -- dtype --run DIR`: what weights of fewer bits cost in accuracy. The held-out NELBO of a finished
+// training run's model (the quickstart's, say) with its weights as float32, bfloat16 and int8, the same noise each time.
+
+import { join } from "node:path";
+import { tensor } from "@unmask/torch";
+import { resolveConfig } from "../../packages/unmask/dist/cli/config.js";
+import { maskColumn } from "../../packages/unmask/dist/diffusion/objective.js";
+import { logLinear } from "../../packages/unmask/dist/diffusion/schedule.js";
+import { load, maskIdOf } from "../../packages/unmask/dist/generate/load.js";
+import { trainConfigSchema } from "../../packages/unmask/dist/train/config.js";
+import { loadTrainingData } from "../../packages/unmask/dist/train/data.js";
+import { heldOutNelbo } from "../../packages/unmask/dist/train/loss.js";
+import { hardware } from "../lib/machine.mjs";
+import { readOptions } from "../lib/options.mjs";
+import { save } from "../lib/report.mjs";
+import { UsageError } from "../lib/usage-error.mjs";
+
+const options = /** @type {const} */ ({
+  run: { type: "string" },
+  save: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+});
+
+const help = `npm run bench -- dtype --run DIR [--save]: held-out loss by dtype of the weights.
+  --run DIR  folder of a finished training run, such as runs/quickstart
+`;
+
+const dtypes = /** @type {const} */ (["float32", "bfloat16", "int8"]);
+const rows = 1000;
+const draws = 4;
+
+/** @param {string[]} args */
+export async function main(args) {
+  const given = readOptions(args, options);
+  if (given.help) return void process.stderr.write(help);
+  if (given.run === undefined) throw new UsageError("no run is named; give --run DIR");
+  const results = [];
+  for (const dtype of dtypes) results.push(await measure(given.run, dtype));
+  const [first] = results;
+  for (const { dtype, nelbo, bytes } of results) {
+    const rise = ((nelbo / Number(first?.nelbo) - 1) * 100).toFixed(3);
+    const size = `${(bytes / 2 ** 20).toFixed(2)} MiB`;
+    process.stderr.write(
+      `${dtype.padEnd(9)} ${nelbo.toFixed(5)} nats a token  ${rise.padStart(7)} %  ${size}\n`,
+    );
+  }
+  const record = {
+    bench: "dtype",
+    date: new Date().toISOString(),
+    hardware: hardware(),
+    rows,
+    draws,
+    results,
+  };
+  if (given.save) save(record);
+  process.stdout.write(`${JSON.stringify(record)}\n`);
+}
+
+/** @param {string} run @param {typeof dtypes[number]} dtype */
+async function measure(run, dtype) {
+  const { config } = resolveConfig(trainConfigSchema, { file: join(run, "config.yaml") });
+  const model = await load(run, { dtype });
+  const data = await loadTrainingData(config, model.tokenizer);
+  const column = tensor(maskColumn(model.facts.vocabularySize, maskIdOf(model)));
+  const nelbo = heldOutNelbo(model.network, data.heldOut, {
+    ...{ seed: 0, maskColumn: column, products: "float32", schedule: logLinear() },
+    ...{ maskId: maskIdOf(model), ignoreBos: model.facts.givenBegin, limit: rows, draws },
+  });
+  const bytes = [...model.network.parameters.values()].reduce((sum, { size, dtype: stored }) => {
+    const width = stored === "int8" ? 1 : stored === "bfloat16" ? 2 : 4;
+    return sum + size * width;
+  }, 0);
+  column.dispose();
+  model.dispose();
+  return { dtype, nelbo, bytes };
+}
