@@ -11,13 +11,14 @@ import { calibrate, difference, measurePairs, median } from "./pairs.mjs";
  * @property {number} tolerance largest difference of the values, relative to the largest of them
  * @property {{ kind: string, atMost: boolean }} target `kind` names a line of the table of targets
  * @property {boolean} [long] a repetition takes long: longer measurements, fewer of them
+ * @property {boolean} [slow] a repetition takes seconds: one a measurement, and opening it has warmed both sides up
  * @property {(seconds: number, count: number) => number} figure seconds of `count` repetitions in the case's unit
  * @property {Record<string, unknown>} request what the peer is told
- * @property {() => Open} open
+ * @property {() => Open | Promise<Open>} open
  *
  * @typedef {object} Open
  * @property {number[]} value
- * @property {(count: number) => number} run
+ * @property {(count: number) => number | Promise<number>} run
  * @property {() => void} close
  *
  * @typedef {object} MeasureOptions
@@ -55,13 +56,12 @@ import { calibrate, difference, measurePairs, median } from "./pairs.mjs";
  * @returns {Promise<Result>}
  */
 export async function measureCase(one, peer, { pairs, quick, targets }) {
-  const ours = one.open();
+  const ours = await one.open();
   try {
     const theirs = await openPeer(one, peer);
-    const long = one.long === true;
-    const count = await calibrate(ours, burstSeconds(quick, long));
-    const usual = long || count === 1 ? 7 : 15;
-    const options = { pairs: pairs ?? (quick ? 2 : usual), count };
+    const { long = false, slow = false } = one;
+    const count = slow ? 1 : await calibrate(ours, burstSeconds(quick, long));
+    const options = { pairs: pairs ?? usualPairs(count, { quick, long, slow }), count, isWarm: slow };
     const side = theirs.problem === null ? peer : undefined;
     const seconds = await measurePairs(ours, side, options).catch((error) => {
       theirs.problem = messageOf(error);
@@ -71,6 +71,16 @@ export async function measureCase(one, peer, { pairs, quick, targets }) {
   } finally {
     ours.close();
   }
+}
+
+/**
+ * @param {number} count
+ * @param {{ quick: boolean, long: boolean, slow: boolean }} options
+ */
+function usualPairs(count, { quick, long, slow }) {
+  if (slow) return quick ? 1 : 3;
+  if (quick) return 2;
+  return long || count === 1 ? 7 : 15;
 }
 
 /**

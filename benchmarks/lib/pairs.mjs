@@ -43,11 +43,13 @@ export async function calibrate(side, seconds) {
  * Seconds of each pair, both sides doing the same number of repetitions; without a peer its list is empty.
  * @param {Side} ours
  * @param {Side | undefined} peer
- * @param {{ pairs: number, count: number }} options
+ * @param {{ pairs: number, count: number, isWarm?: boolean }} options
  */
-export async function measurePairs(ours, peer, { pairs, count }) {
-  await ours.run(count);
-  await peer?.run(count);
+export async function measurePairs(ours, peer, { pairs, count, isWarm = false }) {
+  if (!isWarm) {
+    await ours.run(count);
+    await peer?.run(count);
+  }
   /** @type {{ ours: number[], peer: number[] }} */
   const seconds = { ours: [], peer: [] };
   for (let i = 0; i < pairs; i++) {

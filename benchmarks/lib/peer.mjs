@@ -27,10 +27,10 @@ export class Peer {
   /**
    * @param {string} python
    * @param {string} script
+   * @param {readonly string[]} modules folders of further modules
    */
-  constructor(python, script) {
-    const PYTHONPATH = [library, process.env.PYTHONPATH].filter(Boolean).join(delimiter);
-    const env = { ...process.env, PYTHONPATH };
+  constructor(python, script, modules = []) {
+    const env = environment([library, ...modules]);
     // -B: no __pycache__ in the repository.
     this.#child = spawn(python, ["-B", script], { stdio: ["pipe", "pipe", "pipe"], env });
     process.once("exit", () => this.#child.kill());
@@ -51,10 +51,10 @@ export class Peer {
   /**
    * Starts Python with PyTorch and as many threads as we use. Rejects with PeerMissing if there is none.
    * @param {string} script
-   * @param {{ python: string, threads: number }} options
+   * @param {{ python: string, threads: number, modules?: readonly string[] }} options
    */
-  static async start(script, { python, threads }) {
-    const peer = new Peer(python, script);
+  static async start(script, { python, threads, modules }) {
+    const peer = new Peer(python, script, modules);
     const facts = await peer.ask({ do: "start", threads });
     if (facts.missing !== undefined) {
       peer.stop();
@@ -126,9 +126,18 @@ export class Peer {
 }
 
 /**
+ * This process's environment, with folders in which Python looks for modules.
+ * @param {readonly string[]} modules
+ */
+export function environment(modules) {
+  const PYTHONPATH = [...modules, process.env.PYTHONPATH].filter(Boolean).join(delimiter);
+  return { ...process.env, PYTHONPATH };
+}
+
+/**
  * The peer, or undefined and a sentence to `say` if there is no Python with PyTorch.
  * @param {string} script
- * @param {{ python: string, threads: number, say: (text: string) => void }} options
+ * @param {{ python: string, threads: number, modules?: readonly string[], say: (text: string) => void }} options
  */
 export async function startPeer(script, { say, ...options }) {
   try {

@@ -23,16 +23,18 @@ export const defaultCache = join(homedir(), ".cache", "unmask", "bench-models");
 
 const normal = operator("aten::normal_");
 /** Logits of the random head stand out from each other as a trained one's do. */
-const logitSpread = 3;
+const usualSpread = 3;
 
 /**
  * The folder of a checkpoint in the cache; makes it if it is not there.
  * @param {import("./shapes.mjs").FamilyName} family
  * @param {import("./shapes.mjs").SizeName} size
- * @param {{ cache: string, dtype: Dtype, say: (text: string) => void }} options
+ * @param {{ cache: string, dtype: Dtype, say: (text: string) => void, spread?: number }} options `spread` is the
+ *   standard deviation of the logits
  */
-export function checkpoint(family, size, { cache, dtype, say }) {
-  const folder = join(cache, `${family}-${size}-${dtype}`);
+export function checkpoint(family, size, { cache, dtype, say, spread = usualSpread }) {
+  const variant = spread === usualSpread ? "" : `-spread-${spread}`;
+  const folder = join(cache, `${family}-${size}-${dtype}${variant}`);
   const shape = shapes[family][size];
   const config = { ...configOf(family, shape), torch_dtype: dtype };
   const text = `${JSON.stringify(config, undefined, 2)}\n`;
@@ -41,7 +43,7 @@ export function checkpoint(family, size, { cache, dtype, say }) {
   say(`… making ${folder}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  save(folder, weightsOf(family, shape), dtype);
+  save(folder, weightsOf(family, shape), { dtype, spread });
   // Last: without it the folder counts as not made.
   writeFileSync(path, text);
   return folder;
@@ -50,13 +52,13 @@ export function checkpoint(family, size, { cache, dtype, say }) {
 /**
  * @param {string} folder
  * @param {[name: string, shape: number[]][]} weights
- * @param {Dtype} dtype
+ * @param {{ dtype: Dtype, spread: number }} options
  */
-function save(folder, weights, dtype) {
+function save(folder, weights, options) {
   const generator = createGenerator(1);
   scope(() => {
     const tensors = new Map(
-      weights.map(([name, shape]) => [name, scope(() => keep(draw(name, shape, { dtype, generator })))]),
+      weights.map(([name, shape]) => [name, scope(() => keep(draw(name, shape, { ...options, generator })))]),
     );
     try {
       saveSharded(folder, tensors, { metadata: { format: "pt" } });
@@ -70,16 +72,16 @@ function save(folder, weights, dtype) {
  * Normal numbers of variance 1 / inputs, so that every layer adds as much as it gets; norms' weights are near 1.
  * @param {string} name
  * @param {number[]} shape
- * @param {{ dtype: Dtype, generator: import("@unmask/torch").Generator }} options
+ * @param {{ dtype: Dtype, spread: number, generator: import("@unmask/torch").Generator }} options
  */
-function draw(name, shape, { dtype, generator }) {
+function draw(name, shape, { dtype, spread, generator }) {
   const tensor = empty(shape);
   const inputs = shape.at(-1) ?? 1;
   const flat = shape.length === 1;
   const isNorm = flat && !name.endsWith(".bias");
   const isTable = /wte|embed_tokens/.test(name);
   const isHead = /^(lm_head|model\.transformer\.ff_out)/.test(name);
-  const deviation = flat ? 0.1 : isTable ? 1 : (isHead ? logitSpread : 1) / Math.sqrt(inputs);
+  const deviation = flat ? 0.1 : isTable ? 1 : (isHead ? spread : 1) / Math.sqrt(inputs);
   call(normal, tensor, float(isNorm ? 1 : 0), float(deviation), generator);
   return convert(tensor, dtype, undefined);
 }

@@ -1,10 +1,9 @@
 // @ts-check
 // `npm run bench -- models`: LLaDA, Dream and SDAR beside the same networks in eager PyTorch, in turn, in one run.
 
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { buildInfo, chooseThreads, emptyCache, measureProduct, setThreads } from "@unmask/torch";
+import { checkPeer } from "../lib/check-peer.mjs";
 import { hardware } from "../lib/machine.mjs";
 import { measureCase } from "../lib/measure.mjs";
 import { chosenCases, positiveInteger, readOptions, someOf } from "../lib/options.mjs";
@@ -86,7 +85,10 @@ export async function main(args) {
   measureProduct("float32", 64, 1);
   const peer = await startPeer(here("peer.py"), { python: given.python, threads, say });
   try {
-    if (peer !== undefined) checkPeer(given.python, given.fixtures);
+    if (peer !== undefined) {
+      const recorded = { folder: given.fixtures, families: ["llada", "dream", "sdar"], what: "logits" };
+      checkPeer(here("check_peer.py"), { ...recorded, python: given.python, say });
+    }
     say(`${threads} thread(s), ${hardware().cpu}`);
     /** @type {import("./report.mjs").ModelResult[]} */
     const results = [];
@@ -172,7 +174,7 @@ async function measureGroup({ name, family, size, dtype }, wanted, { peer, given
 
 /**
  * Seconds of a forward; the first one, which may be slower, was made when it was opened.
- * @param {import("../lib/measure.mjs").Open} open
+ * @param {{ run: (count: number) => number, close: () => void }} open
  */
 function secondsOf(open) {
   const seconds = open.run(1);
@@ -188,26 +190,6 @@ function shortening(probeSeconds) {
   const longest = Math.max(...kinds.map(({ batch, length }) => batch * length));
   const expected = (probeSeconds * longest) / probeLength;
   return [1, 2, 4, 8].find((factor) => expected / factor <= patience) ?? 8;
-}
-
-/**
- * A peer that computes something else is no peer.
- * @param {string} python
- * @param {string} folder
- */
-function checkPeer(python, folder) {
-  if (!["llada", "dream", "sdar"].every((family) => existsSync(`${folder}/${family}`))) {
-    say(
-      "The Python side is not checked: the recorded logits of llada, dream and sdar are not there (--fixtures).",
-    );
-    return;
-  }
-  const { status, stdout, stderr } = spawnSync(python, ["-B", here("check_peer.py"), folder], {
-    encoding: "utf8",
-  });
-  const last = stdout.trim().split("\n").at(-1);
-  if (status === 0) return say(`The Python side reproduces the recorded logits: ${last}.`);
-  throw new Error(`the Python side does not reproduce the recorded logits:\n${stdout}${stderr}`);
 }
 
 /** @param {string} text */

@@ -40,7 +40,7 @@ export function loadOurs(folder, { dtype, products }) {
  * @param {import("../../packages/unmask/dist/models/family.js").Network} network
  * @param {Work} work
  * @param {ProductDtype} products
- * @returns {import("../lib/measure.mjs").Open}
+ * @returns {{ run: (count: number) => number } & import("../lib/measure.mjs").Open}
  */
 function openWork(network, work, products) {
   const ids_BL = tensor(work.ids, undefined, { dtype: "int64" });
