@@ -6,7 +6,7 @@ import { toNumbers } from "@unmask/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HubServer } from "../../test/hub/server.ts";
 import { saveLike } from "../models/save.ts";
-import { load } from "./load.ts";
+import { describe as describeModel, load } from "./load.ts";
 
 const fixture = fileURLToPath(new URL("../../test/parity/fixtures/llada/checkpoint", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "unmask-load-"));
@@ -48,6 +48,17 @@ describe("load from the hub", () => {
     const downloads = server.seen.filter(({ sent }) => sent > 100_000).length;
     await load("owner/llada-tiny", { revision: "v2" });
     expect(server.seen.filter(({ sent }) => sent > 100_000)).toHaveLength(downloads);
+  });
+
+  it("describes a model without fetching its weights", async () => {
+    server.repositories.set("owner/other", server.repositories.get("owner/llada-tiny")!);
+    const before = server.seen.length;
+    const { model, facts } = await describeModel("owner/other");
+    expect(facts).toMatchObject({ family: "llada", maskId: 316 });
+    expect(model.checkpoint).toBeUndefined();
+    const fetched = server.seen.slice(before).map(({ path }) => path);
+    expect(fetched.some((path) => path.endsWith("config.json"))).toBe(true);
+    expect(fetched.filter((path) => path.endsWith(".safetensors"))).toEqual([]);
   });
 
   it("takes a name for a path where such a folder begins it", async () => {

@@ -5,7 +5,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Device } from "@unmask/torch";
 import { CheckpointError } from "../base/errors.ts";
-import { fetchCheckpoint } from "../hub/checkpoint.ts";
+import { fetchCheckpoint, fetchDescription } from "../hub/checkpoint.ts";
 import { isModelId } from "../hub/names.ts";
 import type { HubProgress } from "../hub/progress.ts";
 import { type LoadedDiscriminator, loadDiscriminator } from "../models/discriminator-files.ts";
@@ -112,7 +112,7 @@ export interface Described {
 
 /** What a model is, without its weights: those may be missing. Throws a CheckpointError or UnsupportedError. */
 export async function describe(source: string, options: FetchOptions = {}): Promise<Described> {
-  const folder = await modelFolder(source, options);
+  const folder = await findFolder(source, options, fetchDescription);
   const model = describeModel(folder);
   const tokenizer = hasTokenizer(folder) ? await loadTokenizer(folder) : undefined;
   return { model, facts: resolveFacts(model, tokenizer), tokenizer };
@@ -195,11 +195,18 @@ function checkIsSpecial(folder: string, maskId: number | undefined, tokenizer: T
  * Where a model's files lie: the folder itself, the model of a training run's folder, or the shared cache of the hub
  * after a download. Throws a CheckpointError.
  */
-export async function modelFolder(source: string, options: FetchOptions = {}): Promise<string> {
+export function modelFolder(source: string, options: FetchOptions = {}): Promise<string> {
+  return findFolder(source, options, fetchCheckpoint);
+}
+
+async function findFolder(
+  source: string,
+  { revision, onProgress, signal }: FetchOptions,
+  fetch: typeof fetchCheckpoint,
+): Promise<string> {
   if (existsSync(source) && statSync(source).isDirectory()) return folderWithin(source);
   if (isModelId(source) && !looksLikePath(source)) {
-    const { revision, onProgress, signal } = options;
-    const { folder } = await fetchCheckpoint(source, { revision, onProgress, signal });
+    const { folder } = await fetch(source, { revision, onProgress, signal });
     return folder;
   }
   throw new CheckpointError(

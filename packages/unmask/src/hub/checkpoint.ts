@@ -87,6 +87,18 @@ function noWeights(names: readonly string[], id: string): CheckpointError {
   );
 }
 
+/** What describes a model, as a folder: configuration and tokenizer, without weights. */
+export async function fetchDescription(
+  id: string,
+  options: Omit<SnapshotOptions, "files"> = {},
+): Promise<Snapshot> {
+  const snapshot = await openSnapshot(id, options);
+  const files = snapshot.names.filter((name) => smallFiles.includes(name));
+  await snapshot.fetch(files);
+  await snapshot.remember();
+  return { folder: snapshot.folder, commit: snapshot.commit, files };
+}
+
 /** The checkpoint of a repository as a folder; of `options`, `files` is decided here. */
 export async function fetchCheckpoint(
   id: string,

@@ -53,9 +53,9 @@ export function describeModel(folder: string): ModelDescription | OpenModel {
   return hasWeights(folder) ? openModel(folder) : describeConfig(folder);
 }
 
+/** A single file, or an index with at least one shard: of the hub's models the small files may be there alone. */
 function hasWeights(folder: string): boolean {
-  const names = ["model.safetensors", "model.safetensors.index.json"];
-  return names.some((name) => existsSync(join(folder, name)));
+  return readdirSync(folder).some((name) => /^model(-\d+-of-\d+)?\.safetensors$/.test(name));
 }
 
 function describeConfig(folder: string): ModelDescription {
