@@ -61,6 +61,7 @@ export class Recorder {
       confidence: part(this.confidence),
       entropy: part(this.entropy),
       forwards: canvas.forwards,
+      reward_passes: canvas.rewarded.forwards + canvas.rewarded.backwards,
       fed_from: fed.map(({ from }) => from),
       fed_length: fed.map(({ length }) => length),
       cached: fed.map((one) => one.cached),

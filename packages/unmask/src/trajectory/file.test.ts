@@ -38,6 +38,7 @@ function example(sequence: number, length: number): Trajectory {
     confidence: floats,
     entropy: floats.map((value) => Math.fround(2 * value)),
     forwards: 4,
+    reward_passes: sequence,
     fed_from: [0, 0, 3, 3],
     fed_length: [9, 9, 4, 4],
     cached: [0, 0, 5, 5],
@@ -46,7 +47,10 @@ function example(sequence: number, length: number): Trajectory {
   };
 }
 
-const rows = [...Array(7).keys()].map((i) => example(i === 6 ? 2 ** 40 + 1 : i, 3 + 11 * i));
+const rows = [...Array(7).keys()].map((i) => ({
+  ...example(i === 6 ? 2 ** 40 + 1 : i, 3 + 11 * i),
+  reward_passes: i,
+}));
 const bytes = encodeTrajectories(header, rows);
 
 describe("a shard of trajectories", () => {

@@ -19,6 +19,7 @@ type Kind = "INT32" | "INT64" | "FLOAT" | "DOUBLE" | "STRING";
 const scalars = {
   sequence: "INT64",
   forwards: "INT32",
+  reward_passes: "INT32",
   finish_reason: "STRING",
   seconds: "DOUBLE",
 } as const satisfies Partial<Record<keyof Trajectory, Kind>>;

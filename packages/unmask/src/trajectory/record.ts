@@ -38,6 +38,8 @@ export interface Trajectory {
   readonly entropy: readonly number[];
   /** Forwards of the network (NFE); passes that only fill a cache count. */
   readonly forwards: number;
+  /** Forward and backward passes of a discriminator that guided it, counted apart; 0 for none. */
+  readonly reward_passes: number;
   /** For each forward: first column fed, columns fed, columns that the cache held before it. */
   readonly fed_from: readonly number[];
   readonly fed_length: readonly number[];

@@ -14,6 +14,7 @@ const trajectory: Trajectory = {
   confidence: [0.5, 1, 0.5, Number.NaN, 1, 1, Number.NaN],
   entropy: [1, 0, 1, Number.NaN, 0, 0, Number.NaN],
   forwards: 3,
+  reward_passes: 0,
   fed_from: [0, 2, 2],
   fed_length: [9, 7, 7],
   cached: [0, 2, 2],
