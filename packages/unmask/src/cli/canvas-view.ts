@@ -1,7 +1,7 @@
 // The canvas of a running generation, as lines of text: what is written plain, what was written in the last step
 // highlighted, what is open as one dim block a token.
 //
-//   forward 12/64  40 of 64 tokens written
+//   forward 12  40 of 64 tokens written
 //   anna met ░ at the ░ ░ . she gave him a red kite .
 //
 // Frames become cells (one a token), cells become lines; both are pure. Bytes of an unfinished character show
@@ -32,6 +32,13 @@ export interface Cell {
 export const openMark = "░";
 
 export type Decoder = Pick<Tokenizer, "kind" | "stream">;
+
+/** The same canvas without the prompt's columns. */
+export function withoutPrompt(frame: Frame): Frame {
+  const { prompt, ids, open, fresh } = frame;
+  const [behind, stillOpen, written] = [ids.slice(prompt), open.slice(prompt), fresh.slice(prompt)];
+  return { ...frame, prompt: 0, ids: behind, open: stillOpen, fresh: written };
+}
 
 /** One cell a token. Word vocabularies have no spaces of their own, so these are put between the cells. */
 export function canvasCells({ ids, open, fresh }: Frame, tokenizer: Decoder): Cell[] {
@@ -123,7 +130,7 @@ export function render(frame: Frame, tokenizer: Decoder, screen: Screen, style: 
   const width = Math.max(1, screen.columns - 1);
   const length = frame.ids.length;
   const stillOpen = frame.open.reduce((sum, open) => sum + open, 0);
-  const head = `forward ${frame.step}/${frame.steps}  ${length - stillOpen} of ${length} tokens written`;
+  const head = `forward ${frame.step}  ${length - stillOpen} of ${length} tokens written`;
   const lines = layOut(canvasCells(frame, tokenizer), width, style);
   const room = Math.max(1, screen.rows - 2);
   const shown = lines.length > room ? lines.slice(-room) : lines;

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { DataError, UnmaskError } from "../base/errors.ts";
+import { decoders } from "../decode/decoders.ts";
 import { main, program } from "./command-line.ts";
 import { dashed, wholeNumber } from "./options.ts";
 import { reportOf } from "./report.ts";
@@ -61,6 +62,16 @@ describe("wrong use", () => {
     [["forward", "--model", "none"], "nothing to feed; give --input FILE.json"],
     [["forward", "--model", "none", "--input", "x"], "nowhere to write; give --output FILE.safetensors"],
     [["forward", "--model", "none", "--input", "x", "--output", "./x"], "--output ./x is the input"],
+    [["chat"], "nobody to talk to; give --model DIR"],
+    [["chat", "--promt", "x"], "unknown option --promt; see unmask chat --help"],
+    [["generate", "--model", "x", "--threshold", "-1"], "--threshold is -1; give a number of at least 0"],
+    [["generate", "--model", "x", "--eps", "x"], "--eps is x; give a number"],
+    [["inspect", "trajectory"], "no file is named; give one, as in unmask inspect trajectory out.parquet"],
+    [["inspect", "trajectory", "./none"], "./none: no such file; generate --trajectory FILE writes one"],
+    [
+      ["inspect", "trajectory", "x", "--sequence", "-1"],
+      "--sequence is -1; give a whole number of at least 0",
+    ],
     [["language", "sample", "--size", "medim"], '--size is "medim" (did you mean "medium"?)'],
   ])("%j says one sentence and exits 2", async (args, sentence) => {
     const { exitCode, stdout, stderr } = await run(...args);
@@ -75,6 +86,16 @@ describe("wrong use", () => {
     expect((await run("--verbose", "train", "none.yaml")).stderr).toMatch(/\n +at /);
   });
 });
+
+/** Names and aliases of the table of decoders, which has tests of its own, in the order in which they first come. */
+const decoderFlagNames = (): Set<string> =>
+  new Set(
+    decoders.flatMap(({ options }) =>
+      Object.entries(options).flatMap(([name, { aliases = [] }]) =>
+        [name, ...aliases].map((one) => one.replaceAll("_", "-")),
+      ),
+    ),
+  );
 
 describe("right use", () => {
   it("prints help and version", async () => {
@@ -100,15 +121,18 @@ describe("right use", () => {
   });
 
   it("freezes the options: a new one must be added here too", () => {
-    const decoderFlags = "steps diffusion-steps block-length";
+    const decoderFlags = [...decoderFlagNames()].join(" ");
+    const ending = "seed stop stop-id fidelity";
     const flags = program().commands.map((command) => [
       command.name(),
       command.options.map(({ long }) => long?.slice(2)).join(" "),
     ]);
     expect(Object.fromEntries(flags)).toEqual({
       train: "data out resume dry-run seed steps minutes device dtype",
-      generate: `model revision prompt suffix chat system max-new-tokens length count decoder ${decoderFlags} seed stop stop-id fill-all trajectory fidelity batch-size adapter device dtype`,
+      generate: `model revision prompt suffix chat system max-new-tokens length count decoder ${decoderFlags} ${ending} fill-all trajectory batch-size adapter device dtype`,
+      chat: `model revision system max-new-tokens decoder ${decoderFlags} ${ending} adapter device dtype`,
       merge: "model adapter out",
+      aup: "alpha offset y-max seed resamples",
       forward: "model input output device dtype",
       inspect: "",
       doctor: "",

@@ -5,8 +5,9 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
-import { addDecoderFlags } from "./decoder-flags.ts";
-import { dashed, oneOf, positiveNumber, wholeNumber } from "./options.ts";
+import { addAup } from "./aup-flags.ts";
+import { addChat, addGenerate } from "./generation-commands.ts";
+import { dashed, positiveNumber, weightDtype, wholeNumber } from "./options.ts";
 import { reportOf } from "./report.ts";
 import { hasColours, styles } from "./terminal.ts";
 
@@ -36,8 +37,10 @@ export function program(): Command {
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true });
   addTrain(root);
-  addGenerate(root);
+  addGenerate(root, verb);
+  addChat(root, verb);
   addMerge(root);
+  addAup(root).action(verb(async (options, files) => (await import("./aup.ts")).aupVerb(files, options)));
   addForward(root);
   addInspect(root);
   addDoctor(root);
@@ -67,59 +70,6 @@ function addTrain(root: Command): void {
     .action(verb(async (options, args) => (await import("./train.ts")).trainVerb(args, options)));
 }
 
-function addGenerate(root: Command): void {
-  const command = root
-    .command("generate")
-    .description("write text with a model")
-    .option("--model <dir>", "folder of a run or of a model, or a Hugging Face id (required)")
-    .option("--revision <name>", "branch, tag or commit of a Hugging Face model")
-    .option("--prompt <text>", "how the text begins")
-    .option("--suffix <text>", "how it ends: fills in what lies between")
-    .option("--chat", "the prompt is a message; the model's chat template is put around it")
-    .option("--system <text>", "a system message before it")
-    .option(
-      "--max-new-tokens <n>",
-      "tokens behind the prompt",
-      wholeNumber("--max-new-tokens", { least: 1, example: 128 }),
-    )
-    .option(
-      "--length <n>",
-      "tokens, prompt included (default: the model's)",
-      wholeNumber("--length", { least: 1, example: 64 }),
-    )
-    .option("--count <n>", "texts to write", wholeNumber("--count", { least: 1, example: 4 }), 1)
-    .option("--decoder <name>", "how tokens are chosen, see below (default: the family's usual one)");
-  addDecoderFlags(command)
-    .option("--seed <n>", "random numbers", seed, 0)
-    .option("--stop <text>", "ends the text; may be given several times", several)
-    .option("--stop-id <n>", "a token that ends the text; may be given several times", severalIds)
-    .option("--fill-all", "fill the whole canvas, whatever ends the text")
-    .option("--trajectory <file>", "record what was written when: a Parquet file")
-    .option(
-      "--fidelity <name>",
-      "corrected, or released: the published code with its defects",
-      oneOf("--fidelity", ["corrected", "released"]),
-      "corrected",
-    )
-    .option(
-      "--batch-size <n>",
-      "texts at a time; changes speed only",
-      wholeNumber("--batch-size", { least: 1, example: 16 }),
-    )
-    .option("--adapter <dir>", "folder of a LoRA adapter (PEFT's files) for the model")
-    .option("--device <name>", "cpu, cuda or cuda:<index>", "cpu")
-    .option("--dtype <name>", "of the weights: auto, float32, bfloat16 or int8", weightDtype(), "auto")
-    .action(verb(async (options) => (await import("./generate.ts")).generateVerb(options)));
-}
-
-const several = (text: string, before: readonly string[] = []): string[] => [...before, text];
-const severalIds = (text: string, before: readonly number[] = []): number[] => [
-  ...before,
-  wholeNumber("--stop-id", { least: 0, example: 2 })(text),
-];
-
-const weightDtype = () => oneOf("--dtype", ["auto", "float32", "bfloat16", "int8"]);
-
 function addForward(root: Command): void {
   root
     .command("forward")
@@ -145,7 +95,9 @@ The logits are the network's own: Dream's row p predicts position p + 1, and the
 mask has a column.`;
 
 function addInspect(root: Command): void {
-  const inspect = root.command("inspect").description("look into a model without loading it");
+  const inspect = root
+    .command("inspect")
+    .description("look into a model without loading it, or into recorded generations");
   inspect
     .command("model")
     .description("facts, sizes and tensors of a model; reads no weight")
@@ -165,6 +117,21 @@ function addInspect(root: Command): void {
     .option("--dtype <name>", "of the weights: auto, float32, bfloat16 or int8", weightDtype(), "auto")
     .option("--cache", "with keys and values of all positions kept")
     .action(verb(async (options, [model]) => (await import("./inspect.ts")).estimateVerb(model, options)));
+  inspect
+    .command("trajectory")
+    .description("recorded generations: forwards, parallelism, order, wasted work")
+    .argument("[file]", "a Parquet file that generate --trajectory wrote, or the journal that it left")
+    .option(
+      "--sequence <n>",
+      "one sequence, forward by forward",
+      wholeNumber("--sequence", { least: 0, example: 0 }),
+    )
+    .option("--model <dir>", "the model that wrote them, to show their text")
+    .action(
+      verb(async (options, [file]) =>
+        (await import("./inspect-trajectory.ts")).trajectoryVerb(file, options),
+      ),
+    );
 }
 
 function addMerge(root: Command): void {

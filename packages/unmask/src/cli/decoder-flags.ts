@@ -13,15 +13,30 @@ const camel = (name: string): string => name.replace(/_(\w)/g, (_, letter: strin
 /** Options that most users reach for; the others stand in the list of decoders below. */
 const common = ["steps", "block_length", "temperature", "top_p", "top_k", "threshold"];
 
-/** Every name and alias with the first line of the table that has it. */
+/**
+ * Every name and alias. Where decoders mean different things by one name, the flag takes what any of them does: the
+ * chosen one checks its own range.
+ */
 function allNames(): Map<string, OptionSpec> {
   const names = new Map<string, OptionSpec>();
   for (const { options } of decoders) {
     for (const [name, spec] of Object.entries(options)) {
-      for (const one of [name, ...(spec.aliases ?? [])]) if (!names.has(one)) names.set(one, spec);
+      for (const one of [name, ...(spec.aliases ?? [])]) {
+        const known = names.get(one);
+        names.set(one, known === undefined ? spec : widest(known, spec));
+      }
     }
   }
   return names;
+}
+
+function widest(known: OptionSpec, { min, max }: OptionSpec): OptionSpec {
+  const { min: least = Number.NEGATIVE_INFINITY, max: most = Number.POSITIVE_INFINITY } = known;
+  return {
+    ...known,
+    min: Math.min(least, min ?? Number.NEGATIVE_INFINITY),
+    max: Math.max(most, max ?? Number.POSITIVE_INFINITY),
+  };
 }
 
 /** Adds the flags to a verb. */
@@ -36,9 +51,10 @@ export function addDecoderFlags(command: Command): Command {
 }
 
 function parserOf(flag: string, { kind, min, max }: OptionSpec): (text: string) => OptionValue {
-  const range = { least: min ?? Number.NEGATIVE_INFINITY, ...(max === undefined ? {} : { most: max }) };
-  if (kind === "integer") return wholeNumber(flag, { ...range, example: Math.max(min ?? 1, 1) });
-  if (kind === "number") return positiveNumber(flag, { ...range, example: max ?? 1 });
+  const least = min ?? Number.NEGATIVE_INFINITY;
+  const range = { least, ...(max === undefined || max === Number.POSITIVE_INFINITY ? {} : { most: max }) };
+  if (kind === "integer") return wholeNumber(flag, { ...range, example: Math.max(least, 1) });
+  if (kind === "number") return positiveNumber(flag, { ...range, example: range.most ?? 1 });
   if (kind === "flag") return (text) => oneOf(flag, ["true", "false"])(text) === "true";
   return (text) => text;
 }

@@ -152,14 +152,30 @@ export interface Generated {
   readonly totals: GenerateTotals;
 }
 
+/** What the JSON tells of a request besides the decoder's options. */
+export type RequestFlags = Pick<
+  GenerateFlags,
+  | "seed"
+  | "count"
+  | "length"
+  | "maxNewTokens"
+  | "prompt"
+  | "suffix"
+  | "system"
+  | "fidelity"
+  | "batchSize"
+  | "adapter"
+>;
+
 export function jsonResult(
   model: Pick<Model, "folder">,
-  flags: GenerateFlags,
+  flags: RequestFlags,
   { decoder, options, sequences, totals }: Generated,
 ) {
-  const { seed, count, length, maxNewTokens, prompt = "", suffix, fidelity, batchSize, adapter } = flags;
+  const { seed, count, length, maxNewTokens, prompt = "", suffix, system, fidelity } = flags;
+  const { batchSize, adapter } = flags;
   const request = {
-    ...{ seed, count, length, max_new_tokens: maxNewTokens, prompt, suffix, fidelity },
+    ...{ seed, count, length, max_new_tokens: maxNewTokens, prompt, suffix, system, fidelity },
     ...{ batch_size: batchSize, adapter },
   };
   return { model: model.folder, decoder, options: { ...request, ...options }, sequences, totals };

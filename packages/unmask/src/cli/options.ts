@@ -27,8 +27,9 @@ export function positiveNumber(flag: string, { least, most, example }: Range): (
   return (text) => {
     const value = text.trim() === "" ? Number.NaN : Number(text);
     if (value >= least && value <= (most ?? Number.MAX_VALUE)) return value;
-    const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
-    throw new UsageError(`${flag} is ${quote(text)}; give a number ${range}, such as ${example}`, {
+    const floor = Number.isFinite(least) ? ` of at least ${least}` : "";
+    const range = most === undefined ? floor : ` from ${least} to ${most}`;
+    throw new UsageError(`${flag} is ${quote(text)}; give a number${range}, such as ${example}`, {
       flag,
       value: text,
     });
@@ -56,3 +57,6 @@ export function dashed(args: readonly string[]): string[] {
     return flag === undefined ? argument : flag.replaceAll("_", "-") + (rest ?? "");
   });
 }
+
+/** A parser of `--dtype` for verbs that load weights. */
+export const weightDtype = () => oneOf("--dtype", ["auto", "float32", "bfloat16", "int8"]);

@@ -137,7 +137,7 @@ describe("LiveArea", () => {
     area.draw(["x".repeat(19), "yy"]);
     stream.columns = 10;
     area.draw(["z"]);
-    expect(written[1]).toBe("\r\x1b[2Az\x1b[J");
+    expect(written[1]).toBe("\r\x1b[2A\x1b[Jz\x1b[J");
     area.finish();
   });
 });

@@ -78,6 +78,8 @@ export function displayWidth(text: string): number {
 export class LiveArea {
   private readonly stream: Output;
   private drawn: readonly string[] = [];
+  /** Width of the terminal when they were drawn. */
+  private columns = 0;
   private hidden = false;
   private pending: NodeJS.Immediate | undefined;
   private readonly restore = (): void => this.showCursor();
@@ -104,8 +106,12 @@ export class LiveArea {
     if (!this.hidden) process.once("exit", this.restore);
     this.hidden = true;
     const body = lines.map((line, index) => `${line}${index < lines.length - 1 ? "\x1b[K\n" : ""}`);
-    this.stream.write(`${hide}${this.toStart()}${body.join("")}\x1b[J`);
+    const { columns } = screenOf(this.stream);
+    // A terminal that wrapped lines for a new width remembers so, until they are erased: they would be joined again.
+    const erase = columns === this.columns ? "" : "\x1b[J";
+    this.stream.write(`${hide}${this.toStart()}${erase}${body.join("")}\x1b[J`);
     this.drawn = lines;
+    this.columns = columns;
   }
 
   /** Writes whole lines above the area (which is drawn again below them). */
