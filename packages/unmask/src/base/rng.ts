@@ -25,6 +25,7 @@ export const streams = {
   token: 6,
   reveal: 7,
   story: 8,
+  resample: 9,
 } as const;
 
 export type StreamName = keyof typeof streams;
