@@ -51,15 +51,27 @@ describe("render", () => {
     cpus: 2,
     bfloat16_flags: ["amx_bf16"],
     memory: { total_bytes: 2 ** 33, free_bytes: 2 ** 32 },
+    sandbox: { name: "bubblewrap", filtered: true, python: "/usr/bin/python3", rejected: [] },
     torch: engine,
     warnings: [],
   };
 
   it("says every fact on a line of its own", () => {
     const lines = render(facts).split("\n");
-    expect(lines).toHaveLength(10);
+    expect(lines).toHaveLength(11);
     expect(render(facts)).toContain("float32 50 GFLOP/s, bfloat16 400 GFLOP/s; dtype auto is bfloat16");
     expect(render(facts)).toContain("8.0 GiB, 4.0 GiB free");
+  });
+
+  it("names the isolation of generated programs, or why there is none", () => {
+    expect(render(facts)).toContain("bubblewrap, system calls filtered (/usr/bin/python3)");
+    const none = {
+      name: "none",
+      filtered: false,
+      python: null,
+      rejected: ["bwrap is not installed"],
+    } as const;
+    expect(render({ ...facts, sandbox: none })).toContain("programs are not run: bwrap is not installed");
   });
 
   it("leaves the engine out where it could not be loaded", () => {

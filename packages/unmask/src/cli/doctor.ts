@@ -2,6 +2,7 @@
 
 import { readFileSync, realpathSync } from "node:fs";
 import { availableParallelism, cpus, freemem, homedir, release } from "node:os";
+import { describeIsolation, type IsolationReport } from "../grade/sandbox.ts";
 import { memoryLimit } from "../models/memory.ts";
 import { gigabytes } from "./numbers.ts";
 import { reportOf } from "./report.ts";
@@ -32,6 +33,8 @@ export interface Facts {
   readonly cpus: number;
   readonly bfloat16_flags: readonly string[];
   readonly memory: { readonly total_bytes: number; readonly free_bytes: number };
+  /** What keeps generated programs from this machine. */
+  readonly sandbox: IsolationReport;
   readonly torch: Engine | null;
   readonly warnings: readonly string[];
 }
@@ -55,6 +58,7 @@ async function gather(): Promise<Facts> {
     cpu,
     cpus: availableParallelism(),
     memory: { total_bytes: memoryLimit(), free_bytes: freemem() },
+    sandbox: await describeIsolation(),
   };
   try {
     const torch = await import("@unmask/torch");
@@ -173,6 +177,13 @@ export function render({ torch, ...facts }: Facts): string {
       ["CUDA devices", torch.cuda_devices === 0 ? "none" : String(torch.cuda_devices)],
     );
   }
+  rows.push(["sandbox", sandboxRow(facts.sandbox)]);
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+}
+
+function sandboxRow({ name, filtered, python, rejected }: IsolationReport): string {
+  if (name !== "none")
+    return `${name}${filtered ? ", system calls filtered" : ""} (${tidy(python ?? undefined)})`;
+  return `none, so generated programs are not run: ${rejected.join("; ")}`;
 }
