@@ -19,7 +19,7 @@ export interface RehearsalOptions {
 }
 
 /** Values converted or scores computed at a time, as in linear.ts and attention.ts. */
-const blockValues = 1 << 20;
+const blockValues = 1 << 22;
 const blockScores = 1 << 24;
 const wide = 4;
 
