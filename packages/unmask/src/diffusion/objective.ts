@@ -28,14 +28,25 @@ export interface NelboBatch {
 }
 
 /**
+ * Σ weight · (−log softmax(logits)[target]) over N rows, a scalar with gradient, and the unweighted losses (float32
+ * [N]). 0, and differentiable, for no rows.
+ */
+export function weightedCrossEntropy(
+  logits_NV: Tensor,
+  { targets_N, weights_N }: NelboBatch,
+): { loss: Tensor; losses_N: Tensor } {
+  const losses_N = crossEntropyLoss(logits_NV, targets_N, { reduction: 0 });
+  return { loss: sum(mul(losses_N, weights_N)), losses_N };
+}
+
+/**
  * NELBO in nats per token, a scalar with gradient, and the unweighted losses of the positions (float32 [N]).
  * `logits_NV` are raw network outputs of the masked positions; `maskColumn_V` removes the mask.
  */
 export function nelbo(
   logits_NV: Tensor,
   maskColumn_V: Tensor,
-  { targets_N, weights_N }: NelboBatch,
+  batch: NelboBatch,
 ): { loss: Tensor; losses_N: Tensor } {
-  const losses_N = crossEntropyLoss(add(logits_NV, maskColumn_V), targets_N, { reduction: 0 });
-  return { loss: sum(mul(losses_N, weights_N)), losses_N };
+  return weightedCrossEntropy(add(logits_NV, maskColumn_V), batch);
 }
