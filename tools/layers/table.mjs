@@ -145,6 +145,11 @@ const unmask = {
       may: ["diffusion/schedule.ts"],
       reason: "when a position is revealed is the schedule's to say; that file is plain arithmetic",
     },
+    {
+      file: "evaluate/perplexity.ts",
+      may: ["torch"],
+      reason: "a judge's likelihoods of finished texts: no decoding computes them",
+    },
     { file: "trajectory/file.ts", may: ["hyparquet", "hyparquet-writer"], reason: "the Parquet codec" },
   ],
 };

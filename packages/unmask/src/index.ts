@@ -18,6 +18,14 @@ export type { Decision, Plan, Policy, Proposal, Proposer } from "./decode/polici
 export { modelProposer, type ProposerOptions } from "./decode/propose.ts";
 export type { Sampling } from "./decode/sample.ts";
 export { scriptedProposer } from "./decode/scripted.ts";
+export { type AupOptions, aup, type CurvePoint } from "./evaluate/aup.ts";
+export { bootstrapCurve, type CurveIntervals, type JudgedPoint } from "./evaluate/bootstrap.ts";
+export {
+  type Judge,
+  type PerplexityOptions,
+  type TextQuality,
+  textQuality,
+} from "./evaluate/perplexity.ts";
 export type {
   GeneratedSequence,
   GenerateEvent,
