@@ -122,6 +122,14 @@ interface Pass {
   readonly cos: Tensor;
   readonly sin: Tensor;
   readonly use: PlannedCache;
+  /** Places in the flattened B · L whose results a layer gives; all by default. */
+  readonly rows_N?: Tensor | undefined;
+}
+
+interface Outputs {
+  readonly rows_N?: Tensor | undefined;
+  /** Gets the embedding and what every layer gives. */
+  readonly states?: Tensor[] | undefined;
 }
 
 export class Transformer implements Network {
@@ -140,9 +148,7 @@ export class Transformer implements Network {
   }
 
   logits(ids_BL: Tensor, rows_N?: Tensor, options: ForwardOptions = {}): Tensor {
-    const hidden_BLD = this.trunk(ids_BL, options);
-    const D = this.architecture.hiddenSize;
-    const wanted = rows_N === undefined ? hidden_BLD : indexSelect(reshape(hidden_BLD, [-1, D]), 0, rows_N);
+    const wanted = this.trunk(ids_BL, options, { rows_N });
     const { names, tied } = this.architecture;
     const head = tied ? names.embedding : names.head;
     const logits = this.weights.linear(
@@ -155,7 +161,7 @@ export class Transformer implements Network {
 
   hiddenStates(ids_BL: Tensor, options: ForwardOptions = {}): Tensor[] {
     const states: Tensor[] = [];
-    const last = this.trunk(ids_BL, options, states);
+    const last = this.trunk(ids_BL, options, { states });
     return [...states, this.norm(last, this.architecture.names.finalNorm)];
   }
 
@@ -172,7 +178,8 @@ export class Transformer implements Network {
     return dtype === "float64" ? "float64" : products;
   }
 
-  private trunk(ids_BL: Tensor, options: ForwardOptions, states?: Tensor[]): Tensor {
+  /** What the final norm gets, [B, L, D], or [N, D] of picked rows: past the last attention the others are left out. */
+  private trunk(ids_BL: Tensor, options: ForwardOptions, { rows_N, states }: Outputs): Tensor {
     const products = options.products ?? "float32";
     const { names, layers } = this.architecture;
     const table = `${names.embedding}.weight`;
@@ -181,7 +188,7 @@ export class Transformer implements Network {
     states?.push(x_BLD);
     for (let i = 0; i < layers; i++) {
       const before = x_BLD;
-      x_BLD = this.layer(i, before, pass);
+      x_BLD = this.layer(i, before, i === layers - 1 ? { ...pass, rows_N } : pass);
       if (states === undefined) before.dispose();
       else states.push(x_BLD);
     }
@@ -216,7 +223,8 @@ export class Transformer implements Network {
     const prefix = names.layer(i);
     const middle_BLD = scope(() => {
       const mixed = this.attend(i, this.norm(x_BLD, `${prefix}.${names.attentionNorm}`), pass);
-      return add(x_BLD, this.weights.linear(mixed, `${prefix}.${names.output}`, pass.products));
+      const [own, picked] = [x_BLD, mixed].map((one) => pick(one, pass.rows_N)) as [Tensor, Tensor];
+      return add(own, this.weights.linear(picked, `${prefix}.${names.output}`, pass.products));
     });
     return scope(() => {
       const normal = this.norm(middle_BLD, `${prefix}.${names.innerNorm}`);
@@ -261,6 +269,10 @@ export class Transformer implements Network {
 function rotateAs(x: Tensor, { cos, sin }: Pick<Pass, "cos" | "sin">): Tensor {
   return convert(rotate(convert(x, cos.dtype, undefined), cos, sin), x.dtype, undefined);
 }
+
+/** [B, L, D] -> [N, D]; the same tensor if no rows are picked. */
+const pick = (x_BLD: Tensor, rows_N: Tensor | undefined): Tensor =>
+  rows_N === undefined ? x_BLD : indexSelect(reshape(x_BLD, [-1, x_BLD.shape.at(-1)!]), 0, rows_N);
 
 /** own · other, written over `own` where no gradient needs it. */
 const product = (own: Tensor, other: Tensor): Tensor =>
