@@ -246,19 +246,19 @@ describe("kinds", () => {
     expect(exitCode).toBe(1);
   });
 
-  it("a kind that is not built yet is skipped with the reason, and that is no failure", async () => {
-    mkdirSync(join(folder, "d3llm"));
-    for (const name of ["llada_multi_block_kv_3", "dream_multi_block_7_left_pad"]) {
-      writeFileSync(join(folder, "d3llm", `${name}.json`), JSON.stringify({ name, inputs: {} }));
+  it("a kind with nothing to compute is skipped with the reason, and that is no failure", async () => {
+    mkdirSync(join(folder, "aup"));
+    for (const name of ["leaderboard_average", "leaderboard_average_2"]) {
+      writeFileSync(join(folder, "aup", `${name}.json`), JSON.stringify({ name, inputs: {} }));
     }
     const { exitCode, summary, lines } = await parity(folder);
     expect(summary).toMatchObject({ passed: 0, failed: 0, skipped: 2, unknown: 0 });
     expect(summary.cases.map(({ kind }) => kind)).toEqual([
-      "d3llm/dream_multi_block",
-      "d3llm/llada_multi_block_kv",
+      "aup/leaderboard_average",
+      "aup/leaderboard_average",
     ]);
     expect(lines[0]).toMatch(
-      /^skip {2}d3llm\/dream_multi_block_7_left_pad {2,}d3llm: .* not implemented yet$/,
+      /^skip {2}aup\/leaderboard_average_2 {2,}aup: published averages, .* nothing to compute$/,
     );
     expect(exitCode).toBe(0);
   });
