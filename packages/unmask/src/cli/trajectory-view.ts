@@ -26,6 +26,8 @@ export interface Figures {
   readonly tokens_behind_end: number;
   readonly confidence: number;
   readonly entropy: number;
+  /** Of a discriminator that guided it. */
+  readonly reward_passes: number;
   readonly seconds: number;
 }
 
@@ -43,6 +45,7 @@ export function figuresOf(trajectory: Trajectory, endIds: readonly number[]): Fi
     tokens_behind_end: stats.tokensBehindEnd,
     confidence: stats.meanConfidence,
     entropy: stats.meanEntropy,
+    reward_passes: trajectory.reward_passes,
     seconds: trajectory.seconds,
   };
 }
@@ -78,6 +81,7 @@ const labels: Readonly<Partial<Record<keyof Figures, string>>> = {
   tokens_behind_end: "tokens behind the end",
   confidence: "confidence",
   entropy: "entropy, nats",
+  reward_passes: "passes of the reward",
   seconds: "seconds",
 };
 
@@ -86,7 +90,9 @@ export function renderFile(source: string, { header, rows }: TrajectoryFile, loo
   const summary = summarise(all);
   const lines = [...renderHeader(source, { header, rows }, look), ""];
   if (summary === undefined) return [...lines, "no sequences"];
-  const shown = Object.entries(labels) as [keyof Figures, string][];
+  const shown = (Object.entries(labels) as [keyof Figures, string][]).filter(
+    ([name]) => name !== "reward_passes" || summary.reward_passes.most > 0,
+  );
   const table = shown.map(([name, label]) => {
     const { mean, least, most } = summary[name];
     return [label, number(mean), number(least), number(most)];

@@ -19,6 +19,8 @@ export interface DecodeFacts {
   readonly blockLength?: number | undefined;
   readonly contextLength: number;
   readonly denoises: boolean;
+  /** Keeps no keys and values: every forward computes every position. */
+  readonly recomputes?: boolean | undefined;
 }
 
 /** How close to the published code: its mended form, or its own behaviour with its defects. */
@@ -79,6 +81,14 @@ export interface Decoder {
   /** Why it does not fit a model; undefined if it does. */
   refuses(facts: DecodeFacts): string | undefined;
   create(options: OptionValues, context: DecoderContext): ReadyDecoder;
+}
+
+/** Throws where a cache is wanted of a network that keeps none; `instead` is the option that does without. */
+export function checkCache({ facts }: Pick<DecoderContext, "facts">, wanted: boolean, instead: string): void {
+  if (!wanted || facts.recomputes !== true) return;
+  throw new ConfigError(`a ${facts.family} model keeps no keys and values; give ${instead}`, {
+    family: facts.family,
+  });
 }
 
 /** Why a model does not suit decoders that let every column see every other; undefined if it does. */

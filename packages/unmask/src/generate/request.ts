@@ -72,7 +72,7 @@ export function resolveRequest(
     options: values,
     jobs,
     batchSize: whole("batch_size", options.batchSize ?? defaultBatchSize),
-    stop: options.stop ?? [],
+    stop: stopTexts(options.stop ?? []),
     stopIds,
   };
 }
@@ -180,6 +180,11 @@ function givenColumns(
     columns.set(start + i, token);
   });
   return columns;
+}
+
+function stopTexts(texts: readonly string[]): readonly string[] {
+  if (!texts.includes("")) return texts;
+  throw new UsageError("a stop string is empty and would end every text; give at least one character");
 }
 
 function stopIdsOf(model: Model, options: GenerateOptions, isChat: boolean): number[] {

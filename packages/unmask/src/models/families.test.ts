@@ -44,7 +44,7 @@ const subjects: readonly ContractSubject[] = [
     folder: fixture("mdlm/model"),
     facts: {
       ...{ family: "mdlm", vocabularySize: 320, maskId: 319, endIds: [], shift: 0, contextLength: 16 },
-      ...{ givenBegin: false, fillsContext: true, denoises: true },
+      ...{ givenBegin: false, recomputes: true, fillsContext: true, denoises: true },
     },
     head: { weight: "output_layer.linear.weight", bias: "output_layer.linear.bias" },
   },

@@ -29,6 +29,8 @@ export interface Facts {
   readonly contextLength: number;
   /** Every row begins with a given token that is never noised (MDLM's ignore_bos). */
   readonly givenBegin?: boolean | undefined;
+  /** Keeps no keys and values: every forward computes every position. */
+  readonly recomputes?: boolean | undefined;
   /** Trained on texts of exactly contextLength tokens. */
   readonly fillsContext?: boolean | undefined;
   /** Causal networks score text; they fill in none. */

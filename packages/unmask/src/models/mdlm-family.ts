@@ -72,6 +72,7 @@ function facts(config: MdlmConfig): Facts {
     shift: 0,
     contextLength: length,
     givenBegin: config.ignoreBos,
+    recomputes: true,
     fillsContext: true,
     denoises: true,
   };

@@ -11,7 +11,7 @@
 // The published code also leaves out columns that do not fill a block: they are closed with the end of text.
 
 import { type Canvas, openColumns } from "../canvas.ts";
-import type { Decoder, OptionSpec } from "../decoder.ts";
+import { checkCache, type Decoder, type OptionSpec } from "../decoder.ts";
 import { type Block, Blocks, fillFrom, findEnd, refusesWholeCanvas } from "./blocks.ts";
 import type { Decision, Fill, Plan, Policy, Proposal, SequenceDecoder } from "./policy.ts";
 
@@ -163,6 +163,7 @@ export const d2fDecoder: Decoder = {
   options,
   refuses: refusesWholeCanvas,
   create(values, { facts, fidelity }) {
+    checkCache({ facts }, values.use_cache === true, "use_cache false");
     const released = fidelity === "released";
     // The published code knows one end of text.
     const endIds = released ? facts.endIds.slice(0, 1) : facts.endIds;

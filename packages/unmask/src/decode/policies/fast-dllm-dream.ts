@@ -14,7 +14,7 @@
 
 import { ConfigError } from "../../base/errors.ts";
 import { countOpen, openColumns } from "../canvas.ts";
-import { type Decoder, type DecoderContext, type Fidelity, whyNotFullView } from "../decoder.ts";
+import { checkCache, type Decoder, type DecoderContext, type Fidelity, whyNotFullView } from "../decoder.ts";
 import { withinEntropy } from "./block-entropy.ts";
 import { dreamOptions, dreamSampling } from "./dream.ts";
 import { checkDivides, sharedOptions } from "./low-confidence.ts";
@@ -141,6 +141,7 @@ export const fastDllmDreamDecoder: Decoder = {
   create(values, context) {
     const blockLength = Math.min(values.block_length as number, Math.max(1, context.newTokens));
     const algorithm = values.alg as BlockAlgorithm;
+    checkCache(context, values.cache !== "none", "cache none");
     checkDivides(context, blockLength);
     return {
       policy: fastDllmDream({

@@ -13,7 +13,7 @@
 import { ConfigError } from "../../base/errors.ts";
 import { streams } from "../../base/rng.ts";
 import { type Canvas, countOpen, openColumns } from "../canvas.ts";
-import { type Decoder, type Fidelity, type OptionValues, whyNotFullView } from "../decoder.ts";
+import { checkCache, type Decoder, type Fidelity, type OptionValues, whyNotFullView } from "../decoder.ts";
 import { checkDivides, type Remasking, sharedOptions } from "./low-confidence.ts";
 import type { Policy, Proposal } from "./policy.ts";
 import { evenSplit, largest, largestAnd, randomScores, ranked } from "./select.ts";
@@ -149,6 +149,7 @@ export const fastDllmDecoder: Decoder = {
   refuses: whyNotFullView,
   create(values, context) {
     const blockLength = values.block_length as number;
+    checkCache(context, values.cache !== "none", "cache none");
     checkDivides(context, Math.min(blockLength, context.newTokens), values.steps as number | undefined);
     return {
       policy: fastDllm({

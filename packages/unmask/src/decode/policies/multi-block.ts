@@ -20,7 +20,13 @@
 
 import { generator, streams } from "../../base/rng.ts";
 import { type Canvas, countOpen, openColumns } from "../canvas.ts";
-import type { Decoder, DecoderContext, OptionSpec, OptionValues } from "../decoder.ts";
+import {
+  checkCache,
+  type Decoder,
+  type DecoderContext,
+  type OptionSpec,
+  type OptionValues,
+} from "../decoder.ts";
 import { type Block, Blocks, fillFrom, findEnd, refusesWholeCanvas } from "./blocks.ts";
 import { DelayedCache } from "./delayed-cache.ts";
 import type { Decision, Feed, Fill, Plan, Policy, Proposal, SequenceDecoder } from "./policy.ts";
@@ -233,6 +239,7 @@ export const multiBlockDecoder: Decoder = {
   options,
   refuses: refusesWholeCanvas,
   create(values, context) {
+    checkCache(context, values.cache_delay_iter !== undefined, "no cache_delay_iter");
     return {
       policy: multiBlock(settingsOf(values, context)),
       sampling: { temperature: values.temperature as number },

@@ -19,8 +19,10 @@ describe("the decoder", () => {
     expect(ready("released", { guidance_version: "2026-02" })).toMatchObject({ tellsNoise: false });
   });
 
-  it("refuses networks whose logits are shifted", () => {
+  it("refuses families that have no discriminators", () => {
     expect(rewardGuidedDecoder.refuses(facts)).toBeUndefined();
-    expect(rewardGuidedDecoder.refuses({ ...facts, shift: 1 })).toMatch(/shifted/);
+    expect(rewardGuidedDecoder.refuses({ ...facts, family: "dream", shift: 1 })).toMatch(
+      /stand beside mdlm models/,
+    );
   });
 });

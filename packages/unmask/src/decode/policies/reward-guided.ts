@@ -132,7 +132,8 @@ export const rewardGuidedDecoder: Decoder = {
   doc: "Ancestral sampling that a discriminator guides (DiDi-Instruct).",
   options,
   refuses: (facts: DecodeFacts) =>
-    whyNotFullView(facts) ?? (facts.shift === 1 ? `a discriminator reads no shifted logits` : undefined),
+    whyNotFullView(facts) ??
+    (facts.family === "mdlm" ? undefined : "the discriminators that guide it stand beside mdlm models"),
   create(values, { seed, fidelity, newTokens }) {
     const version = values.guidance_version as RewardGuidedOptions["version"];
     // The later code already removes the mask and tells no noise.
