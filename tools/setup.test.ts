@@ -10,6 +10,7 @@ import { parseOptions, summary } from "./setup/main.mjs";
 import { firstErrors } from "./setup/native.mjs";
 import { isDebian, multiarch, parseOsRelease } from "./setup/os-release.mjs";
 import { sameTree } from "./setup/packages.mjs";
+import { missingForSandbox, provideSandbox } from "./setup/sandbox.mjs";
 import { filesBelow, hashContents, hashTimes, isStamped, readStamp, writeStamp } from "./setup/stamp.mjs";
 import { aptAccess, handInstructions, hasSlowBlas, missingPackages } from "./setup/system.mjs";
 import { atLeast } from "./setup/version.mjs";
@@ -247,6 +248,39 @@ describe("system packages", () => {
     const elsewhere = handInstructions(machine({ files: { "/etc/os-release": fedora } }), packages, "why");
     expect(elsewhere).toContain("pip install torch");
     expect(elsewhere).toContain("sudo dnf install -y gcc-c++ cmake make");
+  });
+});
+
+describe("the sandbox", () => {
+  const files = { "/etc/os-release": debian };
+  const context = (host: Host, options: string[] = []) => {
+    const said: string[] = [];
+    const exclusive = () => Promise.reject(new Error("nothing may be installed here"));
+    const say = (line: string) => void said.push(line);
+    return { said, context: { root: "/nowhere", host, options: parseOptions(options), say, exclusive } };
+  };
+
+  test("bubblewrap and Python where they are missing, on Linux", () => {
+    expect(missingForSandbox(machine({ files }))).toEqual(["bubblewrap", "python3"]);
+    expect(
+      missingForSandbox(machine({ programs: { "/usr/bin/bwrap": {}, "/usr/local/bin/python3": {} } })),
+    ).toEqual([]);
+    expect(missingForSandbox({ ...machine({}), platform: "darwin" })).toEqual([]);
+  });
+
+  test("what cannot be installed is a notice and no failure", async () => {
+    const forbidden = context(machine({ files, root: true }), ["--no-system"]);
+    expect(await provideSandbox(forbidden.context)).toEqual({ skipped: true });
+    expect(forbidden.said[0]).toContain("--no-system");
+    expect(forbidden.said[0]).toContain("Run: apt-get install -y --no-install-recommends bubblewrap python3");
+    const elsewhere = context(machine({ files: { "/etc/os-release": fedora } }));
+    await provideSandbox(elsewhere.context);
+    expect(elsewhere.said[0]).toContain("Run: sudo dnf install -y bubblewrap python3");
+    const quiet = context(machine({ files }), ["--quiet"]);
+    await provideSandbox(quiet.context);
+    const complete = context(machine({ programs: { "/usr/bin/bwrap": {}, "/usr/bin/python3": {} } }));
+    await provideSandbox(complete.context);
+    expect([...quiet.said, ...complete.said]).toEqual([]);
   });
 });
 

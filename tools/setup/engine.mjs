@@ -8,6 +8,7 @@ import { SetupFailure } from "./failure.mjs";
 import { cacheFolder, onPath } from "./host.mjs";
 import { findLibtorch } from "./libtorch.mjs";
 import { isBuilt } from "./native.mjs";
+import { missingForSandbox } from "./sandbox.mjs";
 import { readStamp, writeStamp } from "./stamp.mjs";
 import { aptAccess, aptInstall, aptLog, handInstructions, hasSlowBlas, missingPackages } from "./system.mjs";
 
@@ -39,10 +40,12 @@ export async function provideLibtorch(context) {
   }
 
   await exclusive();
-  say(`installing system packages: ${missing.join(" ")} (a minute or two; --no-system forbids it)`);
+  const optional = missingForSandbox(host); // one call of apt is quicker than two
+  const all = [...missing, ...optional].join(" ");
+  say(`installing system packages: ${all} (a minute or two; --no-system forbids it)`);
   const log = aptLog(root);
   rmSync(log, { force: true });
-  await aptInstall(host, missing, { prefix: access.prefix, log, say });
+  await aptInstall(host, missing, { prefix: access.prefix, log, say, optional });
   libtorch ??= search(context);
   if (libtorch === undefined)
     throw new SetupFailure(`libtorch-dev was installed, but ${rejections(context)}; the log lies in ${log}.`);

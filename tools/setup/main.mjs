@@ -9,6 +9,7 @@ import { realHost } from "./host.mjs";
 import { acquireLock } from "./lock.mjs";
 import { buildNative } from "./native.mjs";
 import { installPackages } from "./packages.mjs";
+import { provideSandbox } from "./sandbox.mjs";
 import { buildTypeScript } from "./typescript.mjs";
 
 /**
@@ -28,7 +29,8 @@ import { buildTypeScript } from "./typescript.mjs";
  * @typedef {{ name: string, seconds: number, skipped: boolean }} Step
  */
 
-const help = `node tools/setup.mjs: npm packages, libtorch, native addon and TypeScript; what is current is skipped.
+const help = `node tools/setup.mjs: npm packages, libtorch, a sandbox for generated programs, native addon and
+TypeScript; what is current is skipped.
   --build      look for libtorch again and build even what seems current
   --quiet      print nothing when nothing has to be done
   --no-system  never install system packages (also: UNMASK_NO_SYSTEM=1)
@@ -77,6 +79,7 @@ async function setUp(context) {
   };
   await timed("packages", () => installPackages(context));
   const { libtorch } = await timed("libtorch", () => provideLibtorch(context));
+  await timed("sandbox", () => provideSandbox(context));
   await timed("native build", () => buildNative(context, libtorch));
   await timed("TypeScript", () => buildTypeScript(context));
   if (options.json) console.log(JSON.stringify({ libtorch, steps }));

@@ -65,9 +65,10 @@ export function aptAccess(host, forbidden) {
 /**
  * @param {Host} host
  * @param {string[]} packages
- * @param {{ prefix: string[], log: string, say: (line: string) => void }} options
+ * @param {{ prefix: string[], log: string, say: (line: string) => void, optional?: string[] }} options `optional`:
+ *   packages to install as well if this system has them
  */
-export async function aptInstall(host, packages, { prefix, log, say }) {
+export async function aptInstall(host, packages, { prefix, log, say, optional = [] }) {
   const apt = async (/** @type {string[]} */ ...args) => {
     const command = [
       ...prefix,
@@ -90,7 +91,8 @@ export async function aptInstall(host, packages, { prefix, log, say }) {
       `this system's libtorch-dev is ${version} and unmask needs ${oldestLibtorch} or newer: ${ownPyTorch}`,
       2,
     );
-  const status = await apt("install", "-y", "--no-install-recommends", ...packages);
+  const also = optional.filter((name) => candidateVersion(host, name) !== undefined);
+  const status = await apt("install", "-y", "--no-install-recommends", ...packages, ...also);
   if (status !== 0)
     throw new SetupFailure(
       `apt-get install failed with exit code ${status}:\n${errorsOfApt(host, log)}\n` +
