@@ -120,7 +120,8 @@ def disk():
 
 class Watch:
     def __init__(self, child):
-        self.child, self.begin, self.cpu, self.peak, self.late = child, time.monotonic(), 0.0, 0, 0.0
+        self.child, self.begin, self.cpu, self.peak = child, time.monotonic(), 0.0, 0
+        self.late, self.known = 0.0, False
 
     def broken(self):
         """The limit that is exceeded, if any."""
@@ -130,11 +131,11 @@ class Watch:
         used, names = disk() if ALONE else (0, 0)
         memory = sum(one[2] for one in found.values())
         self.peak = max(self.peak, memory + used)
-        delay = waited(self.child)
+        delays = [one for one in map(waited, [self.child, *found]) if one is not None]
         elapsed = time.monotonic() - self.begin
-        if delay is not None:
-            self.late = max(self.late, delay)
-        allowed = 4 * SECONDS if delay is None and self.late == 0 else SECONDS
+        self.late = max([self.late, *delays])
+        self.known = self.known or bool(delays)
+        allowed = SECONDS if self.known else 4 * SECONDS
         if elapsed - self.late > allowed or elapsed > WALL or self.cpu > SECONDS * 2:
             return "timeout"
         if memory + used > MEMORY:
