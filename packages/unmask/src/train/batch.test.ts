@@ -79,4 +79,17 @@ describe("noisyBatch", () => {
     const all = make({ schedule: certain, ignoreBos: true });
     expect(all.corrupted.positions).toHaveLength(4 * (length - 1));
   });
+
+  it("makes of parts of a global batch what it makes of the whole", () => {
+    const examples = [20, 21, 22, 23, 24, 25];
+    for (const ignoreBos of [false, true]) {
+      const whole = make({ examples, ignoreBos });
+      const parts = [0, 2, 5].map((place, i) =>
+        make({ examples: examples.slice(place, [2, 5, 6][i]), whole: { place, count: 6 }, ignoreBos }),
+      );
+      expect(parts.flatMap(({ corrupted }) => [...corrupted.ids])).toEqual([...whole.corrupted.ids]);
+      expect(parts.flatMap(({ targets }) => [...targets])).toEqual([...whole.targets]);
+      expect(parts.flatMap(({ weights }) => [...weights])).toEqual([...whole.weights]);
+    }
+  });
 });

@@ -1,0 +1,106 @@
+// What an objective prepares on the host, for whichever network and noise: ids to feed, rows of logits to read, and
+// what each of them counts.
+
+import type { NoiseProcess } from "../diffusion/noise.ts";
+
+export interface MaskedBatch {
+  readonly rows: number;
+  /** Columns fed. */
+  readonly length: number;
+  /** [rows · length], with noise. */
+  readonly ids: Int32Array;
+  /** Flat rows of the logits that are read, one a position in the loss. No other goes through the head. */
+  readonly reads: Int32Array;
+  /** True token of each position in the loss, what the network was shown there, and its time. */
+  readonly targets: Int32Array;
+  readonly noisy: Int32Array;
+  readonly times: Float64Array;
+  /** What each position's loss counts: the noise's weight over the tokens it is averaged with. */
+  readonly weights: Float64Array;
+  /** [rows · length], 0 at padding, which nobody sees. */
+  readonly real?: Uint8Array | undefined;
+  /** [rows · length], places of the positions; from 0 by default. */
+  readonly places?: Int32Array | undefined;
+  /** [length · length], 1 where the query sees the key; the family's own visibility by default. */
+  readonly allowed?: Uint8Array | undefined;
+}
+
+/** A prompt and its answer: ids of both, the prompt's first. */
+export interface Answer {
+  readonly ids: ArrayLike<number>;
+  readonly promptLength: number;
+}
+
+/**
+ * What becomes of the end-of-text tokens that fill up a batch behind an answer (which has its own end of text, if the
+ * data says so).
+ *
+ *   all    they are part of the answer: noised, trained on, seen. What LLaDA and Dream do; it teaches to end early, and
+ *          makes the loss of an answer depend on the longest one beside it.
+ *   first  the first is part of the answer; the others are seen by nobody and trained on by nobody.
+ *   none   no padding is part of the answer.
+ */
+export const paddingPolicies = ["all", "first", "none"] as const;
+export type PaddingPolicy = (typeof paddingPolicies)[number];
+
+/**
+ * What losses are averaged over.
+ *
+ *   answer  each answer's own tokens, then the answers: every answer counts alike (LLaDA's guidelines)
+ *   batch   the answers' tokens of the whole batch: every token counts alike
+ */
+export const normalisations = ["answer", "batch"] as const;
+export type Normalisation = (typeof normalisations)[number];
+
+/** The global batch that a part belongs to, where parts are accumulated or shared out. */
+export interface GlobalAnswers {
+  /** Answers of the whole, and the tokens that may be in the loss (answerTokens() of them all). */
+  readonly answers: number;
+  readonly tokens: number;
+}
+
+export interface ObjectiveOptions {
+  readonly noise: NoiseProcess;
+  readonly seed: number;
+  /** Numbers of the answers in the run: noise depends on them and on nothing else of the batch. */
+  readonly examples: readonly number[];
+  /** Fills a batch up. */
+  readonly padId: number;
+  readonly padding?: PaddingPolicy | undefined;
+  readonly normalisation?: Normalisation | undefined;
+  /** Smallest time; times are uniform from there to 1. */
+  readonly smallestTime?: number | undefined;
+  /** This batch alone by default. */
+  readonly whole?: GlobalAnswers | undefined;
+}
+
+/** Columns that answers take, real and in the loss, when filled up to `columns`. */
+export interface AnswerExtent {
+  /** First column that may be noised. */
+  readonly begin: number;
+  /** First column behind the answer, padding that belongs to it included. */
+  readonly end: number;
+}
+
+export function answerExtent(
+  { ids, promptLength }: Answer,
+  columns: number,
+  { padding = "all", shift = 0 }: { padding?: PaddingPolicy | undefined; shift?: 0 | 1 | undefined },
+): AnswerExtent {
+  const more = { all: columns, first: ids.length + 1, none: ids.length }[padding];
+  // With the shift nothing predicts the first column: it is given.
+  return { begin: Math.max(promptLength, shift), end: Math.min(columns, more) };
+}
+
+/** Weight of a position by the row it stands in, before the noise's own. */
+export function averaging(
+  lengths: readonly number[],
+  { normalisation = "answer", whole }: Pick<ObjectiveOptions, "normalisation" | "whole">,
+): (row: number) => number {
+  if (normalisation === "batch") {
+    const tokens = whole?.tokens ?? lengths.reduce((a, b) => a + b, 0);
+    return () => 1 / Math.max(1, tokens);
+  }
+  const answers = whole?.answers ?? lengths.length;
+  return (row) => 1 / (Math.max(1, lengths[row]!) * answers);
+}
