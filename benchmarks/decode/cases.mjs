@@ -19,7 +19,7 @@ import { randomIds } from "../models/cases.mjs";
 
 export const promptLength = 64;
 /** Standard deviation of the logits, at which decoding at the usual threshold writes several tokens a forward. */
-export const spread = 12;
+export const spread = 15;
 
 const multiBlock = {
   ours: {
