@@ -7,6 +7,7 @@ import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { addAup } from "./aup-flags.ts";
 import { addChat, addGenerate } from "./generation-commands.ts";
+import { addGrade } from "./grade-flags.ts";
 import { dashed, positiveNumber, weightDtype, wholeNumber } from "./options.ts";
 import { reportOf } from "./report.ts";
 import { hasColours, styles } from "./terminal.ts";
@@ -41,6 +42,7 @@ export function program(): Command {
   addChat(root, verb);
   addMerge(root);
   addAup(root).action(verb(async (options, files) => (await import("./aup.ts")).aupVerb(files, options)));
+  addGrade(root).action(verb(async (options) => (await import("./grade.ts")).gradeVerb(options)));
   addForward(root);
   addInspect(root);
   addDoctor(root);
