@@ -96,6 +96,7 @@ export interface UniformOptions {
   readonly vocabularySize: number;
 }
 
+/** alpha must stay above 0: the weight −alpha′ / (alpha V) is infinite there (logLinear() ends at 0.001). */
 export function uniformNoise({ schedule, vocabularySize: V }: UniformOptions): NoiseProcess {
   const { alpha } = schedule;
   const mixed = (clean: ArrayLike<number>, a: number) => Float64Array.from(clean, (p) => a * p + (1 - a) / V);

@@ -6,7 +6,7 @@
 // References: ML-GSAI/LLaDA GUIDELINES.md; DreamLM/Dream (shift: row p of the logits predicts position p + 1).
 // Everything random is keyed by the example's number and the column.
 
-import { fillUniform, streams, uniform } from "../base/rng.ts";
+import { fillUniform, type RandomSource, streams, uniform } from "../base/rng.ts";
 import {
   type Answer,
   answerExtent,
@@ -83,7 +83,8 @@ export function drawTime(
 
 export interface ColumnDraws {
   readonly uniforms: Float32Array;
-  readonly choices: Float64Array;
+  /** Empty where the noise makes no choice. */
+  readonly choices: ArrayLike<number>;
 }
 
 /** The numbers of an example's columns; those of absorbing noise are the same as in pre-training. */
@@ -94,16 +95,21 @@ export function drawColumns(
 ): ColumnDraws {
   const source = { seed, stream: streams.corruption };
   const uniforms = new Float32Array(columns);
-  const choices = new Float64Array(noise.name === "uniform" ? columns : 0);
   fillUniform(uniforms, source, example, 0);
-  if (choices.length > 0) {
-    // 24 bits do not choose evenly among 128 Ki tokens; 48 do.
-    const low = new Float64Array(columns);
-    fillUniform(choices, source, example, 1);
-    fillUniform(low, source, example, 2);
-    for (let i = 0; i < columns; i++) choices[i] = choices[i]! + low[i]! * 2 ** -24;
-  }
+  const choices = noise.name === "uniform" ? fineUniforms(source, example, { step: 1, count: columns }) : [];
   return { uniforms, choices };
+}
+
+/** Of 48 bits, from the coordinates' `step` and the next: 24 bits do not choose evenly among 128 Ki tokens. */
+export function fineUniforms(
+  source: RandomSource,
+  example: number,
+  { step, count }: { step: number; count: number },
+): Float64Array {
+  const [high, low] = [new Float64Array(count), new Float64Array(count)];
+  fillUniform(high, source, example, step);
+  fillUniform(low, source, example, step + 1);
+  return high.map((value, i) => value + low[i]! * 2 ** -24);
 }
 
 /** Arrays of one kind, one behind the other. */
