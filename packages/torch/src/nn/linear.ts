@@ -8,10 +8,10 @@ import { convert } from "../core/create.ts";
 import type { ProductDtype } from "../core/precision.ts";
 import { scope } from "../core/scope.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { add_, empty, linear, mmOut, mul_, narrow, reshape, t } from "../generated/ops.ts";
+import { add_, copy_, empty, linear, mmOut, mul_, narrow, reshape, t } from "../generated/ops.ts";
 
-/** Values converted at a time: 16 MB of float32. Smaller blocks make products of many rows slower, larger ones take memory. */
-const blockValues = 1 << 22;
+/** Values converted at a time: 8 MB of float32. Smaller blocks make products of many rows slower, larger ones take memory. */
+const blockValues = 1 << 21;
 
 /**
  * input [..., in] @ weight [out, in]ᵀ + bias [out], computed in `products`; the result has that dtype. float64
@@ -52,10 +52,13 @@ function blockedLinear(
   return scope(() => {
     const flat_NI = reshape(input, [-1, inputs]);
     const result_NO = empty([flat_NI.shape[0]!, outputs], { dtype, device });
+    // Of one size whatever the weight's shape: the allocator then has one such block and not one a shape.
+    const buffer = empty([Math.max(blockValues, inputs)], { dtype, device });
     for (let start = 0; start < outputs; start += rows) {
       const count = Math.min(rows, outputs - start);
       scope(() => {
-        const block_OI = convert(narrow(weight, 0, start, count), dtype, undefined);
+        const block_OI = reshape(narrow(buffer, 0, 0, count * inputs), [count, inputs]);
+        copy_(block_OI, narrow(weight, 0, start, count));
         mmOut(flat_NI, t(block_OI), { out: narrow(result_NO, 1, start, count) });
       });
     }

@@ -19,7 +19,7 @@ export interface RehearsalOptions {
 }
 
 /** Values converted or scores computed at a time, as in linear.ts and attention.ts. */
-const blockValues = 1 << 22;
+const blockValues = 1 << 21;
 const blockScores = 1 << 24;
 const wide = 4;
 
@@ -136,9 +136,7 @@ class Acts {
     if (converts && (stored === 1 || inputs * outputs > blockValues)) {
       ledger.scope(() => {
         const result = ledger.take(products * count * outputs);
-        for (const rows of blockRows(outputs, inputs)) {
-          ledger.discard(() => void ledger.take(products * inputs * rows));
-        }
+        ledger.take(products * Math.max(blockValues, inputs));
         return result;
       });
       return;
