@@ -186,6 +186,7 @@ const plainReasons: Readonly<Record<Exclude<Outcome["ending"], "raised" | "exite
   memory: "out of memory: the limit of all its processes together",
   output: "printed more than the limit",
   disk: "wrote more files than the limit",
+  processes: "started more processes than the limit",
   collapsed: "the sandbox was ended from inside",
 };
 
@@ -197,7 +198,10 @@ export function reasonOf({ ending, raised, status }: Outcome): string {
 }
 
 function raisedReason({ error, where, line, source, message }: Raised): string {
-  const [said = ""] = message.split("\n").slice(-1);
+  const [said = ""] = message
+    .replace(/0x[0-9a-f]{6,}/g, "0x…")
+    .split("\n")
+    .slice(-1); // addresses differ by run
   const place = source === "" ? "" : ` (${where === "tests" ? "tests" : "line"} ${line}: ${source})`;
   return `${error}${said === "" ? "" : `: ${said}`}${place}`.slice(0, 600);
 }

@@ -4,22 +4,26 @@
 //   bubblewrap          namespaces of an ordinary user; root becomes another user first, because process limits do
 //                       not bind root
 //   bubblewrap as root  where users may not make namespaces but root may: the user changes inside
+//   unshare as root     where bubblewrap is not installed: the same walls, built by util-linux's programs
 //   none                only when asked for: limits, a folder of its own, as root another user; nothing more
 
 import { execFileSync } from "node:child_process";
-import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { UnsupportedError } from "../base/errors.ts";
 import type { Limits } from "./sandbox-limits.ts";
 import { seccompFilter } from "./sandbox-seccomp.ts";
+import { type Entry, unshareCommand } from "./sandbox-unshare.ts";
 
-export type IsolationName = "bubblewrap" | "bubblewrap as root" | "none";
+export type IsolationName = "bubblewrap" | "bubblewrap as root" | "unshare as root" | "none";
 
 export interface Isolation {
   readonly name: IsolationName;
   readonly python: Python;
-  /** System-call filter for bubblewrap; undefined where the processor's numbers are not listed. */
+  /** System-call filter; undefined where the processor's numbers are not listed, or nothing is isolated. */
   readonly filter: Buffer | undefined;
+  /** Who installs it. */
+  readonly filteredBy: "bubblewrap" | "supervisor";
   /** The command that starts the supervisor, up to and without Python itself. */
   readonly command: (slot: number, limits: Limits) => readonly string[];
   /** The user of the whole command; undefined means ours. */
@@ -41,37 +45,70 @@ const users = 512;
 
 /** The ways that exist here, strongest first; nothing is said yet about whether they work. */
 export function candidates(): Isolation[] {
-  const bubblewrap = onPath("bwrap");
-  if (process.platform !== "linux" || bubblewrap === undefined) return [];
+  if (process.platform !== "linux") return [];
   const root = process.getuid?.() === 0;
-  const filter = seccompFilter(process.arch);
-  const help = ask(bubblewrap, ["--help"]);
-  const way = { python: findPython(), filter, bubblewrap, help };
-  const user = (slot: number): number | undefined => (root ? slotUser(slot) : undefined);
-  const ordinary: Isolation = {
-    ...{ name: "bubblewrap", python: way.python, filter, user },
-    command: (_slot, limits) => [...bubblewrapCommand(way, limits), "--"],
-  };
-  const setpriv = onPath("setpriv");
-  if (!root || setpriv === undefined) return [ordinary];
-  const asRoot: Isolation = {
-    ...{ name: "bubblewrap as root", python: way.python, filter, user: () => undefined },
+  const common = { python: findPython(), filter: seccompFilter(process.arch) };
+  const [bubblewrap, setpriv] = [onPath("bwrap"), onPath("setpriv")];
+  const found: Isolation[] = [];
+  if (bubblewrap !== undefined) {
+    const way = { ...common, bubblewrap, help: ask(bubblewrap, ["--help"]) };
+    found.push({
+      ...{ ...common, name: "bubblewrap", filteredBy: "bubblewrap" },
+      user: otherUser,
+      command: (_slot, limits) => [...bubblewrapCommand(way, limits), "--"],
+    });
+    if (root && setpriv !== undefined) found.push(bubblewrapAsRoot(way, setpriv));
+  }
+  const [unshare, shell] = [onPath("unshare"), onPath("sh")];
+  if (root && setpriv !== undefined && unshare !== undefined && shell !== undefined) {
+    const tools = { unshare, setpriv, shell };
+    const entries = [...systemEntries(), ...common.python.folders.map((bind) => ({ bind }))];
+    found.push({
+      ...{ ...common, name: "unshare as root", filteredBy: "supervisor", user: () => undefined },
+      command: (slot, limits) => unshareCommand(tools, entries, { limits, user: slotUser(slot) }),
+    });
+  }
+  return found;
+}
+
+function bubblewrapAsRoot(way: Way, setpriv: string): Isolation {
+  const { python, filter } = way;
+  return {
+    ...{ name: "bubblewrap as root", python, filter, filteredBy: "bubblewrap", user: () => undefined },
     command: (slot, limits) => [
       ...bubblewrapCommand(way, limits, { asRoot: true }),
       ...["--", setpriv, `--reuid=${slotUser(slot)}`, `--regid=${slotUser(slot)}`, "--clear-groups"],
       ...["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"],
     ],
   };
-  return [ordinary, asRoot];
 }
 
 /** No isolation at all, for those who ask for it. */
 export function withoutIsolation(): Isolation {
-  const root = process.platform === "linux" && process.getuid?.() === 0;
   return {
     ...{ name: "none", python: findPython(), filter: undefined, command: () => [] },
-    user: (slot) => (root ? slotUser(slot) : undefined),
+    filteredBy: "supervisor",
+    user: otherUser,
   };
+}
+
+/** The user that a program runs as, if we are root and may change; else our own. */
+function otherUser(slot: number): number | undefined {
+  return process.platform === "linux" && process.getuid?.() === 0 && mayChangeUser()
+    ? slotUser(slot)
+    : undefined;
+}
+
+/** Roots of containers may lack the capabilities (CHOWN, SETGID, SETUID) or the users themselves. */
+function mayChangeUser(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  const needed = 0b1100_0001n;
+  const ranges = readFileSync("/proc/self/uid_map", "utf8").trim().split("\n");
+  const mapped = ranges.some((range) => {
+    const [first = 0, , count = 0] = range.trim().split(/\s+/).map(Number);
+    return first <= firstUser && firstUser + users <= first + count;
+  });
+  return mapped && (BigInt(`0x${effective}`) & needed) === needed;
 }
 
 /** Different processes of ours begin at different users, so that their counts rarely meet. */
@@ -105,8 +142,7 @@ function bubblewrapCommand(
   return [
     ...[bubblewrap, ...namespaces, ...user, ...(closed ? ["--disable-userns"] : [])],
     ...["--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "sandbox"],
-    ...systemFolders(),
-    ...python.folders.flatMap((folder) => [...parents(folder), "--ro-bind", folder, folder]),
+    ...[...systemEntries(), ...python.folders.map((bind) => ({ bind }))].flatMap(bubblewrapEntry),
     ...["--proc", "/proc", "--dev", "/dev", "--perms", "1777", ...size(2 ** 20), "--tmpfs", "/dev/shm"],
     ...["--remount-ro", "/dev", "--perms", "1777", ...size(limits.diskBytes), "--tmpfs", workFolder],
     ...["--remount-ro", "/", "--chdir", workFolder],
@@ -115,17 +151,20 @@ function bubblewrapCommand(
 }
 
 /** Programs and libraries, read-only: nothing of /etc, /home, /var or /run but what the loader needs. */
-function systemFolders(): string[] {
-  const args = ["--ro-bind", "/usr", "/usr"];
+function systemEntries(): Entry[] {
+  const entries: Entry[] = [{ bind: "/usr" }];
   for (const folder of ["/bin", "/lib", "/lib32", "/lib64", "/nix/store"]) {
     const found = lstatSync(folder, { throwIfNoEntry: false });
-    if (found === undefined) continue;
-    if (found.isSymbolicLink()) args.push("--symlink", readlinkSync(folder), folder);
-    else args.push("--ro-bind", folder, folder);
+    if (found?.isSymbolicLink()) entries.push({ link: folder, to: readlinkSync(folder) });
+    else if (found !== undefined) entries.push({ bind: folder });
   }
-  args.push(...parents("/etc/ld.so.cache"));
-  for (const file of ["/etc/ld.so.cache", "/etc/alternatives"]) args.push("--ro-bind-try", file, file);
-  return args;
+  const loader = ["/etc/ld.so.cache", "/etc/alternatives"].filter(existsSync);
+  return [...entries, ...loader.map((bind) => ({ bind }))];
+}
+
+function bubblewrapEntry(entry: Entry): string[] {
+  if ("link" in entry) return ["--symlink", entry.to, entry.link];
+  return [...parents(entry.bind), "--ro-bind", entry.bind, entry.bind];
 }
 
 /** Folders on the way to a path; bubblewrap, left to itself, closes them to other users where it runs as root. */

@@ -25,6 +25,7 @@ export type Ending =
   | "memory"
   | "output"
   | "disk"
+  | "processes"
   /** The sandbox itself went down after the program had begun. */
   | "collapsed";
 
@@ -61,11 +62,19 @@ const mostOutput = 64 * 1024;
 export async function runProgram(isolation: Isolation, program: Program, options: Options): Promise<Outcome> {
   const user = isolation.user(options.slot);
   const folder = isolation.name === "none" ? ownFolder(user) : undefined;
-  const process = start(isolation, { ...options, user, folder });
+  let child: ChildProcess | undefined;
   try {
-    return await converse(process, program, options.limits);
+    child = start(isolation, { ...options, user, folder });
+    return await converse(child, program, options.limits);
+  } catch (error) {
+    if (error instanceof UnmaskError) throw error;
+    throw new UnmaskError(
+      `the sandbox could not be started: ${(error as Error).message}`,
+      {},
+      { cause: error },
+    );
   } finally {
-    end(process);
+    if (child !== undefined) end(child);
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -85,7 +94,9 @@ interface Place extends Options {
 function start(isolation: Isolation, { limits, slot, user, folder }: Place): ChildProcess {
   const work = folder ?? workFolder;
   const supervisor = [isolation.python.path, "-I", "-S", "-B", "-c", supervisorSource];
-  const rest = [...supervisorArguments(limits), work, folder === undefined ? "alone" : "open", runnerSource];
+  const place = folder === undefined ? "alone" : "open";
+  const filter = isolation.filter !== undefined && isolation.filteredBy === "supervisor" ? "filter" : "";
+  const rest = [...supervisorArguments(limits), work, place, filter, runnerSource];
   const [command = "", ...args] = [...isolation.command(slot, limits), ...supervisor, ...rest];
   const child = spawn(command, args, {
     cwd: folder ?? "/",
@@ -99,9 +110,9 @@ function start(isolation: Isolation, { limits, slot, user, folder }: Place): Chi
     ...(user === undefined ? {} : { uid: user, gid: user }),
   });
   for (const stream of child.stdio) stream?.on("error", () => undefined); // a closed pipe shows in the verdict
-  const filter = child.stdio[3];
-  if (isolation.filter !== undefined && filter !== null && filter !== undefined && "end" in filter) {
-    filter.end(isolation.filter);
+  const third = child.stdio[3];
+  if (isolation.filter !== undefined && third !== null && third !== undefined && "end" in third) {
+    third.end(isolation.filter);
   }
   return child;
 }

@@ -11,7 +11,7 @@ export const supervisorSource = String.raw`
 import ctypes, os, resource, select, signal, sys, time
 
 SECONDS, WALL, MEMORY, SPACE, OUTPUT, DISK, PROCESSES, FILES = [float(one) for one in sys.argv[1:9]]
-WORK, ALONE, RUNNER = sys.argv[9], sys.argv[10] == "alone", sys.argv[11]
+WORK, ALONE, FILTER, RUNNER = sys.argv[9], sys.argv[10] == "alone", sys.argv[11] == "filter", sys.argv[12]
 TAIL = 2000
 ME = os.getpid()
 TICK = os.sysconf("SC_CLK_TCK")
@@ -29,6 +29,22 @@ def protect():
     if libc.prctl(4, 0, 0, 0, 0) != 0:  # PR_SET_DUMPABLE: nobody reads or writes our memory
         raise OSError("PR_SET_DUMPABLE failed")
     libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: daemons stay our children
+    if FILTER:
+        refuse_calls(libc)
+
+
+def refuse_calls(libc):
+    """Installs the filter of system calls that comes on descriptor 3, for us and all children."""
+    with open(3, "rb") as file:
+        code = file.read()
+
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+
+    program = Program(len(code) // 8, code)
+    libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    if libc.prctl(22, 2, ctypes.byref(program), 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+        raise OSError("PR_SET_SECCOMP failed")
 
 
 def limit(kind, soft, hard=None):
@@ -108,6 +124,12 @@ def waited(pid):
         return None
 
 
+def waited_for():
+    """Processor seconds of all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def disk():
     """Bytes and files in the two folders that may be written to; both lie in memory."""
     used = names = 0
@@ -122,12 +144,12 @@ class Watch:
     def __init__(self, child):
         self.child, self.begin, self.cpu, self.peak = child, time.monotonic(), 0.0, 0
         self.late, self.known = 0.0, False
+        self.before = waited_for()  # what set up the sandbox before us
 
     def broken(self):
         """The limit that is exceeded, if any."""
         found = members()
-        gone = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.cpu = max(self.cpu, sum(one[1] for one in found.values()) + gone.ru_utime + gone.ru_stime)
+        self.cpu = max(self.cpu, sum(one[1] for one in found.values()) + waited_for() - self.before)
         used, names = disk() if ALONE else (0, 0)
         memory = sum(one[2] for one in found.values())
         self.peak = max(self.peak, memory + used)
@@ -138,6 +160,8 @@ class Watch:
         allowed = SECONDS if self.known else 4 * SECONDS
         if elapsed - self.late > allowed or elapsed > WALL or self.cpu > SECONDS * 2:
             return "timeout"
+        if len(found) > 2 * PROCESSES + 2:
+            return "processes"  # where RLIMIT_NPROC does not bind us
         if memory + used > MEMORY:
             return "memory"
         if used > DISK or names > 20000:
@@ -152,9 +176,11 @@ def watch(child, verdict, printed):
     for fd in opened:
         os.set_blocking(fd, False)
         poll.register(fd, select.POLLIN)
+    poll.register(1, 0)
     status, checked = None, 0.0
     while status is None:
-        poll.poll(20)
+        if any(fd == 1 for fd, _ in poll.poll(20)):
+            return "abandoned", sent, tail, None, seen  # nobody reads us any more
         for fd in list(opened):
             try:
                 data = os.read(fd, 1 << 16)
@@ -184,8 +210,7 @@ def watch(child, verdict, printed):
             sent = (sent + data)[:8192]
         else:
             tail = (tail + data)[-TAIL:]
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seen.cpu = max(seen.cpu, usage.ru_utime + usage.ru_stime)
+    seen.cpu = max(seen.cpu, waited_for() - seen.before)
     return "ended", sent, tail, status, seen
 
 

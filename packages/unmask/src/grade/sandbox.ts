@@ -1,7 +1,7 @@
 // The sandbox: runs generated Python programs, several at a time, results in the order of the programs. Without an
 // isolation that works it refuses, unless told otherwise.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UnmaskError, UnsupportedError } from "../base/errors.ts";
@@ -35,8 +35,20 @@ export interface IsolationReport {
   readonly rejected: readonly string[];
 }
 
-const installHint =
-  "install bubblewrap (on Debian and Ubuntu `npm run build` does, or: sudo apt-get install bubblewrap)";
+/** How an isolation can be had here. */
+function remedy(rejected: readonly string[]): string {
+  if (process.platform !== "linux") return "run it on Linux";
+  if (rejected.includes(notInstalled)) {
+    return "install bubblewrap (on Debian and Ubuntu `npm run build` does, or: sudo apt-get install bubblewrap)";
+  }
+  const ubuntu = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+  if (existsSync(ubuntu) && readFileSync(ubuntu, "utf8").trim() === "1") {
+    return "allow user namespaces (sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0)";
+  }
+  return "allow user namespaces (containers: start them with --security-opt seccomp=unconfined, or as privileged)";
+}
+
+const notInstalled = "bubblewrap (bwrap) is not installed";
 
 /** Finds the isolation by trying it. Throws an UnsupportedError where there is none and `unsafe` is not set. */
 export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
@@ -66,7 +78,7 @@ async function choose(unsafe: boolean): Promise<Isolation> {
   if (isolation !== undefined) return isolation;
   if (unsafe) return withoutIsolation();
   throw new UnsupportedError(
-    `generated programs are not run without isolation, and here ${rejected.join("; ")}: ${installHint}, ` +
+    `generated programs are not run without isolation, and here ${rejected.join("; ")}: ${remedy(rejected)}, ` +
       "or give --unsafe to run them unprotected",
     { rejected },
   );
@@ -100,7 +112,7 @@ async function tryAll(): Promise<Probed> {
     if (!(error instanceof UnmaskError)) throw error;
     return { isolation: undefined, rejected: [error.message] };
   }
-  if (rejected.length === 0) rejected.push("bubblewrap (bwrap) is not installed");
+  if (!rejected.some((one) => one.startsWith("bubblewrap"))) rejected.push(notInstalled);
   return { isolation: undefined, rejected };
 }
 
@@ -156,7 +168,7 @@ async function runInOrder(
   const work = async (slot: number): Promise<void> => {
     while (next < programs.length) {
       const index = next++;
-      const outcome = await runTwice(isolation, programs[index]!, { limits, slot });
+      const outcome = await runPatiently(isolation, programs[index]!, { limits, slot });
       outcomes[index] = outcome;
       onEnd?.(outcome, index);
     }
@@ -165,16 +177,20 @@ async function runInOrder(
   return outcomes;
 }
 
-/** A sandbox that does not start is the machine's mishap (memory, processes), never the program's: once more. */
-async function runTwice(
+const pauses = [200, 1000, 3000];
+
+/** A sandbox that does not start is the machine's mishap (memory, processes), never the program's: it is tried again. */
+async function runPatiently(
   isolation: Isolation,
   program: Program,
   options: { readonly limits: Limits; readonly slot: number },
 ): Promise<Outcome> {
-  try {
-    return await runProgram(isolation, program, options);
-  } catch {
-    await new Promise((done) => setTimeout(done, 200));
-    return runProgram(isolation, program, options);
+  for (const pause of pauses) {
+    try {
+      return await runProgram(isolation, program, options);
+    } catch {
+      await new Promise((done) => setTimeout(done, pause));
+    }
   }
+  return runProgram(isolation, program, options);
 }
