@@ -55,6 +55,7 @@ export function describeModel(folder: string): ModelDescription | OpenModel {
 
 /** A single file, or an index with at least one shard: of the hub's models the small files may be there alone. */
 function hasWeights(folder: string): boolean {
+  if (!existsSync(folder)) return false;
   return readdirSync(folder).some((name) => /^model(-\d+-of-\d+)?\.safetensors$/.test(name));
 }
 
