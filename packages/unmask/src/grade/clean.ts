@@ -70,7 +70,7 @@ const conclusion = (text: string): string =>
   text.split(/\\(?:Rightarrow|implies|Longrightarrow|iff)\b/).at(-1)!;
 
 export function clean(answer: string): string {
-  let text = answer.trim();
+  let text = answer.trim().replace(/\s+/g, " ");
   // Bold of Markdown around the whole answer; elsewhere ** is a power.
   text = text.replace(/^\*\*(.*)\*\*\.?$/s, "$1");
   text = singleBackslashes(text);

@@ -8,7 +8,7 @@ import { parseAnswer } from "./parse.ts";
 import { zero } from "./rational.ts";
 import { realSet, sameSet } from "./real-sets.ts";
 import { expand } from "./signs.ts";
-import { LimitReached, newWork, spend, Unreadable, type Work } from "./work.ts";
+import { LimitReached, lengthLimit, newWork, spend, Unreadable, type Work } from "./work.ts";
 
 /** `unparsed`: the response is no mathematics that we read, nor the gold answer's words. `limit`: too much work. */
 export type Verdict = "equal" | "different" | "unparsed" | "limit";
@@ -16,7 +16,7 @@ export type Verdict = "equal" | "different" | "unparsed" | "limit";
 /** Never throws, and ends after a fixed number of steps. */
 export function compareAnswers(gold: string, response: string): Verdict {
   if (response.trim() === "") return gold.trim() === "" ? "equal" : "unparsed";
-  if (response.length > 20_000 || gold.length > 20_000) return "limit";
+  if (response.length > lengthLimit || gold.length > lengthLimit) return "limit";
   if (sameWords(gold, response)) return "equal";
   const work = newWork();
   const wanted = read(gold, work);

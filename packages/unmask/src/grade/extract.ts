@@ -8,12 +8,17 @@ const afterwards =
   /<\|(?:im_end|im_start|endoftext|eot_id|end)[^>]*\|>|<\/s>|<end_of_turn>|\n\s*(?:Question|Problem|Q):/;
 
 export function withoutContinuation(response: string): string {
-  const end = afterwards.exec(response);
-  const before = end === null ? response : response.slice(0, end.index);
+  // Long runs of white space or dollar signs say nothing, and would only cost time.
+  const text = response
+    .replace(/[^\S\n]{9,}/g, " ")
+    .replace(/\s{99,}/g, "\n\n")
+    .replace(/\${3,}/g, "$$$$");
+  const end = afterwards.exec(text);
+  const before = end === null ? text : text.slice(0, end.index);
   // A word such as "Question:" within a solution ends nothing: what is cut must already have its answer.
   const isOver =
     end !== null && (/^<|^\n?<\/s>/.test(end[0]) ? before.trim() !== "" : /####|boxed|answer/i.test(before));
-  const cut = isOver ? before : response;
+  const cut = isOver ? before : text;
   // Thoughts of models that mark them come before the answer.
   const thought = cut.lastIndexOf("</think>");
   return thought === -1 || cut.slice(thought + 8).trim() === "" ? cut : cut.slice(thought + 8);
@@ -50,9 +55,15 @@ export function boxed(response: string): readonly Found[] {
   return found.filter(({ text }) => text !== "");
 }
 
-/** Text between two boxes that makes them one answer: commas, "and", a name and its sign of equality. */
-const between =
-  /^[\s$.\\()[\]]*(?:(?:,|;|and|or|\\text\s*\{[^{}]{0,20}\}|\\quad|\\qquad|\\,|\\ |[\s$\\()[\]]|[A-Za-z](?:_\{?\w\}?)?\s*=|(?:papers|for part \(\w\)))[\s$]*)+$/;
+/** Whether what stands between two boxes makes them one answer: commas, "and", a name and its sign of equality. */
+function joins(gap: string): boolean {
+  if (gap.length > 60 || /\n\s*\n/.test(gap) || !/,|;|and|or/.test(gap)) return false;
+  const rest = gap
+    .replace(/\\text\s*\{[^{}]{0,20}\}|\\q?quad/g, "")
+    .replace(/\b(?:and|or|papers|for part \(\w\))/g, "")
+    .replace(/[A-Za-z](?:_\{?\w\}?)?\s*=/g, "");
+  return /^[\s$.,;\\()[\]]*$/.test(rest);
+}
 
 /** The last box, or the last boxes where they are written as one list. */
 function lastBoxes(response: string): Found | undefined {
@@ -62,7 +73,7 @@ function lastBoxes(response: string): Found | undefined {
   const list = [last];
   for (let index = all.length - 2; index >= 0; index--) {
     const gap = response.slice(all[index]!.end + 1, list[0]!.start);
-    const isList = gap.length <= 60 && between.test(gap) && !/\n\s*\n/.test(gap) && /,|;|and|or/.test(gap);
+    const isList = joins(gap);
     if (!isList && gap.replace(/[\s$]/g, "") !== "") break;
     if (!isList && gap.length > 4) break;
     list.unshift(all[index]!);
@@ -99,9 +110,10 @@ function stated(response: string): Found | undefined {
 
 /** The answer at the start of what follows "the answer is", or at the end of its sentence. */
 function answerIn(rest: string): string {
-  const formula = /^(?:\\\[|\\\(|\$\$?)([\s\S]*?)(?:\\\]|\\\)|\$\$?)(\s*(?:\\?%|percent|degrees?))?/.exec(
-    rest,
-  );
+  const formula =
+    /^(?:\\\[|\\\(|\$\$?)((?:\\\$|[\s\S])*?)(?:\\\]|\\\)|(?<!\\)\$\$?)(\s*(?:\\?%|percent|degrees?))?/.exec(
+      rest,
+    );
   const isMoney = /^\$\s*-?[\d,]+(?:\.\d+)?(?![\d\s]*[\\^+*/=$])/.test(rest);
   if (formula !== null && !isMoney && formula[1]!.trim() !== "")
     return `${formula[1]}${formula[2] ?? ""}`.trim();
