@@ -34,7 +34,8 @@ const vectors: readonly (readonly [response: string, gold: string, released: boo
 ];
 
 describe("the published string rules", () => {
-  it.each(vectors)("%s beside %s: %s", (response, gold, released, ours = released) => {
+  it.each(vectors)("%s beside %s: %s", (...vector) => {
+    const [response, gold, released, ours = released] = vector as (typeof vectors)[number];
     expect(sameAsReleased(gold, response)).toBe(released);
     expect(compareAnswers(gold, response) === "equal").toBe(ours);
   });
