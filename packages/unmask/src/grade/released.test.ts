@@ -34,8 +34,14 @@ const vectors: readonly (readonly [response: string, gold: string, released: boo
 ];
 
 describe("the published string rules", () => {
-  it.each(vectors)("%s beside %s: %s", (...vector) => {
-    const [response, gold, released, ours = released] = vector as (typeof vectors)[number];
+  const rows = vectors.map(([response, gold, released, ours = released]) => ({
+    response,
+    gold,
+    released,
+    ours,
+  }));
+
+  it.each(rows)("$response beside $gold: $released", ({ response, gold, released, ours }) => {
     expect(sameAsReleased(gold, response)).toBe(released);
     expect(compareAnswers(gold, response) === "equal").toBe(ours);
   });
