@@ -115,7 +115,7 @@ describe("each kind of violation", () => {
 
 describe("what is allowed", () => {
   const fine: [string, string][] = [
-    ["decode/propose.ts", 'import "@unmask/torch"; import "../models/x.ts";'],
+    ["propose/propose.ts", 'import "@unmask/torch"; import "../models/x.ts";'],
     ["trajectory/file.ts", 'import "hyparquet"; import "../base/x.ts";'],
     ["decode/policies/x.ts", 'import "../canvas.ts"; import "./policy.ts";'],
     ["base/x.test.ts", 'import "../cli/x.ts"; import "vitest"; import "node:fs";'],

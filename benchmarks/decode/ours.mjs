@@ -6,8 +6,8 @@ import { newCanvas } from "../../packages/unmask/dist/decode/canvas.js";
 import { decode } from "../../packages/unmask/dist/decode/decode.js";
 import { readOptions } from "../../packages/unmask/dist/decode/decoder.js";
 import { decoders } from "../../packages/unmask/dist/decode/decoders.js";
-import { modelProposer } from "../../packages/unmask/dist/decode/propose.js";
 import { loadNetwork } from "../../packages/unmask/dist/models/load.js";
+import { modelProposer } from "../../packages/unmask/dist/propose/propose.js";
 import { median } from "../lib/pairs.mjs";
 import { productsFor } from "../models/ours.mjs";
 

@@ -57,8 +57,13 @@ const unmask = {
       npm: "none",
       reason: "policies run on host arrays, without tensors",
     },
+    propose: {
+      may: ["base", "diffusion", "models", "decode", "torch"],
+      npm: "none",
+      reason: "the only forward pass of decoding: it reduces logits on the device to what policies look at",
+    },
     generate: {
-      may: ["base", "hub", "trajectory", "text", "diffusion", "models", "decode", "torch"],
+      may: ["base", "hub", "trajectory", "text", "diffusion", "models", "decode", "propose", "torch"],
       reason: "generate joins text, models and decode",
     },
     grade: {
@@ -97,6 +102,7 @@ const unmask = {
           "diffusion",
           "models",
           "decode",
+          "propose",
           "generate",
           "grade",
         ],
@@ -105,36 +111,6 @@ const unmask = {
     },
   },
   exceptions: [
-    {
-      file: "decode/propose.ts",
-      may: ["models", "diffusion", "torch"],
-      reason: "the only forward pass: it reduces logits on the device to a few numbers",
-    },
-    {
-      file: "decode/feed.ts",
-      may: ["models", "torch"],
-      reason: "what of a canvas goes into the network, as tensors",
-    },
-    {
-      file: "decode/sample.ts",
-      may: ["torch"],
-      reason: "reduces logits on the device to a few numbers a row",
-    },
-    {
-      file: "decode/guidance.ts",
-      may: ["models", "diffusion", "torch"],
-      reason: "guidance combines logits on the device",
-    },
-    {
-      file: "decode/transition.ts",
-      may: ["torch"],
-      reason: "draws whole steps of the reverse process on the device",
-    },
-    {
-      file: "decode/reward-guidance.ts",
-      may: ["torch"],
-      reason: "guidance needs a discriminator's gradient and scores",
-    },
     {
       file: "decode/policies/reward-guided.ts",
       may: ["diffusion/schedule.ts"],

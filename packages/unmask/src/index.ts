@@ -15,8 +15,7 @@ export { type DecodeOptions, decode, type SequenceStep } from "./decode/decode.t
 export type { Decoder, DecoderContext, Fidelity, OptionSpec, OptionValues } from "./decode/decoder.ts";
 export { decoders } from "./decode/decoders.ts";
 export type { Decision, Plan, Policy, Proposal, Proposer } from "./decode/policies/policy.ts";
-export { modelProposer, type ProposerOptions } from "./decode/propose.ts";
-export type { Sampling } from "./decode/sample.ts";
+export type { Sampling } from "./decode/sampling.ts";
 export { scriptedProposer } from "./decode/scripted.ts";
 export { type AupOptions, aup, type CurvePoint } from "./evaluate/aup.ts";
 export { bootstrapCurve, type CurveIntervals, type JudgedPoint } from "./evaluate/bootstrap.ts";
@@ -47,6 +46,7 @@ export { type OpenModel, openModel, parameterCount } from "./models/open.ts";
 export { KeyValueCache } from "./models/parts/cache.ts";
 export type { Visibility } from "./models/parts/visibility.ts";
 export { saveLike } from "./models/save.ts";
+export { modelProposer, type ProposerOptions } from "./propose/propose.ts";
 export type { ChatMessage, ChatTemplate } from "./text/chat-template.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export { decodeTrajectories, encodeTrajectories, type TrajectoryFile } from "./trajectory/file.ts";

@@ -5,8 +5,8 @@
 import { toNumbers } from "../../../packages/torch/dist/index.js";
 import { newCanvas } from "../../../packages/unmask/dist/decode/canvas.js";
 import { decode } from "../../../packages/unmask/dist/decode/decode.js";
-import { modelProposer } from "../../../packages/unmask/dist/decode/propose.js";
 import { loadNetwork } from "../../../packages/unmask/dist/models/load.js";
+import { modelProposer } from "../../../packages/unmask/dist/propose/propose.js";
 
 /**
  * @typedef {import("../case.mjs").Case} Case
@@ -14,7 +14,7 @@ import { loadNetwork } from "../../../packages/unmask/dist/models/load.js";
  * @typedef {import("../../../packages/unmask/dist/decode/canvas.js").Canvas} Canvas
  * @typedef {import("../../../packages/unmask/dist/decode/policies/policy.js").Policy} Policy
  * @typedef {import("../../../packages/unmask/dist/decode/policies/policy.js").Request} Request
- * @typedef {import("../../../packages/unmask/dist/decode/propose.js").ProposerOptions} ProposerOptions
+ * @typedef {import("../../../packages/unmask/dist/propose/propose.js").ProposerOptions} ProposerOptions
  * @typedef {import("../../../packages/unmask/dist/models/load.js").LoadedNetwork} LoadedNetwork
  *
  * @typedef {object} Forward what a forward was fed, and the canvases just before it

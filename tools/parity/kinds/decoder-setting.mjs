@@ -3,7 +3,7 @@
 
 import { tensor } from "../../../packages/torch/dist/index.js";
 import { readOptions } from "../../../packages/unmask/dist/decode/decoder.js";
-import { classifierFree } from "../../../packages/unmask/dist/decode/guidance.js";
+import { classifierFree } from "../../../packages/unmask/dist/propose/guidance.js";
 import { runDecodeCase } from "./decode-run.mjs";
 
 /**

@@ -7,8 +7,7 @@ import { ConfigError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import type { Canvas } from "./canvas.ts";
 import type { Policy } from "./policies/policy.ts";
-import type { ProposerOptions } from "./propose.ts";
-import type { Sampling } from "./sample.ts";
+import type { Sampling } from "./sampling.ts";
 
 /** Facts of a model that decoders ask for; models/family.ts has more. */
 export interface DecodeFacts {
@@ -60,7 +59,7 @@ export interface ReadyDecoder {
   /** Tokens that may not be drawn besides the mask. */
   readonly forbiddenIds?: readonly number[] | undefined;
   /** How the fed columns see each other; the network's own way by default. */
-  readonly visibility?: ProposerOptions["visibility"];
+  readonly visibility?: { readonly kind: "block-causal"; readonly blockLength: number } | undefined;
   /** A discriminator guides it: reward-guidance.ts makes its guide and judge, which generation hands over. */
   readonly needsReward?: boolean | undefined;
   /** The network is told the noise level of every step. */

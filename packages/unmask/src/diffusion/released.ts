@@ -1,5 +1,5 @@
 // The arithmetic of MDLM's published sampler (fidelity "released"), kept apart from the default path, which draws by
-// inverse CDF in float64 and ends at t = 0 (decode/propose.ts, decode/policies/ancestral.ts).
+// inverse CDF in float64 and ends at t = 0 (propose/sample.ts, decode/policies/ancestral.ts).
 // Reference: haoyangzheng-ai/didi-instruct 7825a02, trainer_base.py (AbsorbingState._ancestral_update and
 // _analytic_update, sample_categorical, Diffusion.generate_samples); kuleshov-group/mdlm c112c52, diffusion.py.
 //

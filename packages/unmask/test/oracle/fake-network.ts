@@ -1,8 +1,8 @@
 // A network whose logits stand in a table, and which remembers what it was fed.
 
 import { indexSelect, type Tensor, tensor, toNumbers } from "@unmask/torch";
-import type { Denoiser } from "../../src/decode/propose.ts";
 import type { ForwardOptions } from "../../src/models/family.ts";
+import type { Denoiser } from "../../src/propose/propose.ts";
 
 export interface FakeNetwork extends Denoiser {
   /** Rows and ids of each forward. */

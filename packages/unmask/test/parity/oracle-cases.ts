@@ -4,8 +4,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { saveSafetensors, scope, type Tensor, tensor } from "@unmask/torch";
 import { generator } from "../../src/base/rng.ts";
-import { saveModel } from "../../src/models/mdlm-save.ts";
 import type { MdlmConfig } from "../../src/models/mdlm.ts";
+import { saveModel } from "../../src/models/mdlm-save.ts";
 import { ditForward, type Parameters, randomParameters, softmax } from "./dit-oracle.ts";
 
 export const config: MdlmConfig = {

@@ -2,8 +2,8 @@
 // Draws on the reference's own random numbers: the exponential race over steps, and over candidates by their scores.
 
 import { indexSelect, reshape, tensor, toNumbers } from "../../../../packages/torch/dist/index.js";
-import { transitionWeights } from "../../../../packages/unmask/dist/decode/transition.js";
 import { exponentialRace } from "../../../../packages/unmask/dist/diffusion/released.js";
+import { transitionWeights } from "../../../../packages/unmask/dist/propose/transition.js";
 
 /**
  * @typedef {import("../../case.mjs").Tensor} Tensor

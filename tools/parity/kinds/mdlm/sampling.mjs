@@ -19,8 +19,6 @@ import {
   ancestralDecoder,
   ends,
 } from "../../../../packages/unmask/dist/decode/policies/ancestral.js";
-import { modelProposer } from "../../../../packages/unmask/dist/decode/propose.js";
-import { transitionWeights } from "../../../../packages/unmask/dist/decode/transition.js";
 import { maskColumn } from "../../../../packages/unmask/dist/diffusion/objective.js";
 import {
   analyticProbabilities,
@@ -35,6 +33,8 @@ import {
   revealProbability,
   reverseTimes,
 } from "../../../../packages/unmask/dist/diffusion/schedule.js";
+import { modelProposer } from "../../../../packages/unmask/dist/propose/propose.js";
+import { transitionWeights } from "../../../../packages/unmask/dist/propose/transition.js";
 import { defaults, maskIdOf, numbersOf, withNetwork } from "./model.mjs";
 
 /**

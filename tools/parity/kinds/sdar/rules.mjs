@@ -5,8 +5,8 @@ import { noGrad, scope, softmax } from "../../../../packages/torch/dist/index.js
 import { newCanvas } from "../../../../packages/unmask/dist/decode/canvas.js";
 import { releasedLength } from "../../../../packages/unmask/dist/decode/policies/block-diffusion.js";
 import { evenSplit } from "../../../../packages/unmask/dist/decode/policies/select.js";
-import { filter } from "../../../../packages/unmask/dist/decode/sample.js";
 import { textEnd } from "../../../../packages/unmask/dist/decode/text-end.js";
+import { filter } from "../../../../packages/unmask/dist/propose/sample.js";
 import { numbersOf } from "../network/model.mjs";
 
 /** @type {import("../table.mjs").Runner} */

@@ -6,7 +6,7 @@ import { newCanvas } from "../../../../packages/unmask/dist/decode/canvas.js";
 import { decode } from "../../../../packages/unmask/dist/decode/decode.js";
 import { readOptions } from "../../../../packages/unmask/dist/decode/decoder.js";
 import { blockDiffusionDecoder } from "../../../../packages/unmask/dist/decode/policies/block-diffusion.js";
-import { modelProposer } from "../../../../packages/unmask/dist/decode/propose.js";
+import { modelProposer } from "../../../../packages/unmask/dist/propose/propose.js";
 
 /**
  * @typedef {import("../../../../packages/unmask/dist/decode/canvas.js").Canvas} Canvas

@@ -38,8 +38,8 @@ import {
 } from "@unmask/torch";
 import { invariant } from "../base/errors.ts";
 import { streams, uniform } from "../base/rng.ts";
-import { idsAfter } from "./commit.ts";
-import type { Judge, Question, Request } from "./policies/policy.ts";
+import { idsAfter } from "../decode/commit.ts";
+import type { Judge, Question, Request } from "../decode/policies/policy.ts";
 import type { Guide } from "./propose.ts";
 
 /** What guidance needs of a discriminator: float [B, L] of ids int64 [B, L], or of logits [B, L, V] for soft columns. */

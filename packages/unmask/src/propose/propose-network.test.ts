@@ -5,10 +5,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { softmax } from "../../test/oracle/chi-square.ts";
 import { mulberry32 } from "../../test/oracle/mulberry32.ts";
 import { randomNetwork } from "../../test/oracle/networks.ts";
+import { type Canvas, newCanvas } from "../decode/canvas.ts";
+import { decode } from "../decode/decode.ts";
+import type { CacheStep, Plan, Policy, Proposal, Proposer, Request } from "../decode/policies/policy.ts";
 import type { ForwardOptions } from "../models/family.ts";
-import { type Canvas, newCanvas } from "./canvas.ts";
-import { decode } from "./decode.ts";
-import type { CacheStep, Plan, Policy, Proposal, Proposer, Request } from "./policies/policy.ts";
 import { type Denoiser, modelProposer, type ProposerOptions } from "./propose.ts";
 
 const { vocabulary: V, create } = randomNetwork("llada", 11);

@@ -1,8 +1,8 @@
 import { type Tensor, tensor, toNumbers } from "@unmask/torch";
 import { describe, expect, it } from "vitest";
 import { chiSquare, chiSquareLimit, softmax } from "../../test/oracle/chi-square.ts";
-import { type Canvas, newCanvas } from "./canvas.ts";
-import type { Request } from "./policies/policy.ts";
+import { type Canvas, newCanvas } from "../decode/canvas.ts";
+import type { Request } from "../decode/policies/policy.ts";
 import { drawTransition, transitionWeights } from "./transition.ts";
 
 const [V, maskId] = [5, 4];

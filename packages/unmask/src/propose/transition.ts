@@ -6,7 +6,7 @@
 // alpha = exp(−sigma), with sigma from the plan. Letters: N candidates, V vocabulary, M draws.
 
 import { arange, eq, mul, type Tensor, tensor, where } from "@unmask/torch";
-import type { Request } from "./policies/policy.ts";
+import type { Request } from "../decode/policies/policy.ts";
 import { drawsOf, uniformsOf } from "./proposal.ts";
 import { drawInverseCdf } from "./sample.ts";
 

@@ -2,13 +2,13 @@ import { add, liveTensors, tensor, toNumbers } from "@unmask/torch";
 import { describe, expect, it } from "vitest";
 import { chiSquare, chiSquareLimit, softmax } from "../../test/oracle/chi-square.ts";
 import { fakeNetwork } from "../../test/oracle/fake-network.ts";
+import { type Canvas, isFinished, newCanvas, openColumns } from "../decode/canvas.ts";
+import { commit } from "../decode/commit.ts";
+import { decode } from "../decode/decode.ts";
+import { ancestral } from "../decode/policies/ancestral.ts";
+import type { Plan, Proposal, Request } from "../decode/policies/policy.ts";
 import { maskColumn } from "../diffusion/objective.ts";
 import { logLinear } from "../diffusion/schedule.ts";
-import { type Canvas, isFinished, newCanvas, openColumns } from "./canvas.ts";
-import { commit } from "./commit.ts";
-import { decode } from "./decode.ts";
-import { ancestral } from "./policies/ancestral.ts";
-import type { Plan, Proposal, Request } from "./policies/policy.ts";
 import { type Denoiser, modelProposer, type ProposerOptions } from "./propose.ts";
 
 const [V, maskId] = [6, 4];

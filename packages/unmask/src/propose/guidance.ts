@@ -7,7 +7,7 @@
 
 import { add, cat, maskedFill, mul, narrow, sub, type Tensor, tensor } from "@unmask/torch";
 import { UnsupportedError } from "../base/errors.ts";
-import type { Request } from "./policies/policy.ts";
+import type { Request } from "../decode/policies/policy.ts";
 import type { Guide } from "./propose.ts";
 
 export function classifierFree(scale: number): Guide {

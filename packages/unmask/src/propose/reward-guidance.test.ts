@@ -15,16 +15,16 @@ import {
 import { describe, expect, it } from "vitest";
 import { chiSquare, chiSquareLimit, softmax } from "../../test/oracle/chi-square.ts";
 import { streams, uniform } from "../base/rng.ts";
+import { type Canvas, isFinished, newCanvas } from "../decode/canvas.ts";
+import { decode, type SequenceStep } from "../decode/decode.ts";
+import { ancestral } from "../decode/policies/ancestral.ts";
+import type { Plan, Question } from "../decode/policies/policy.ts";
+import { type RewardGuidedOptions, rewardGuided } from "../decode/policies/reward-guided.ts";
+import { scriptedProposal } from "../decode/scripted.ts";
 import { maskColumn } from "../diffusion/objective.ts";
 import { logLinear } from "../diffusion/schedule.ts";
-import { type Canvas, isFinished, newCanvas } from "./canvas.ts";
-import { decode, type SequenceStep } from "./decode.ts";
-import { ancestral } from "./policies/ancestral.ts";
-import type { Plan, Question } from "./policies/policy.ts";
-import { type RewardGuidedOptions, rewardGuided } from "./policies/reward-guided.ts";
 import { type Denoiser, modelProposer, type ProposerOptions } from "./propose.ts";
 import { drawSoftmax, type RewardNetwork, rewardGradient, rewardGuidance } from "./reward-guidance.ts";
-import { scriptedProposal } from "./scripted.ts";
 import { drawTransition } from "./transition.ts";
 
 const [V, maskId] = [5, 4];

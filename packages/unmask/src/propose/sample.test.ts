@@ -1,7 +1,8 @@
 import { liveTensors, narrow, noGrad, scope, type Tensor, tensor, toNumbers } from "@unmask/torch";
 import { describe, expect, it } from "vitest";
 import { mulberry32 } from "../../test/oracle/mulberry32.ts";
-import { type ReduceOptions, reduce, reduced, type Sampling } from "./sample.ts";
+import type { Sampling } from "../decode/sampling.ts";
+import { type ReduceOptions, reduce, reduced } from "./sample.ts";
 
 type Row = readonly number[];
 

@@ -14,11 +14,11 @@ import {
   toNumbers,
 } from "@unmask/torch";
 import { describe, expect, it } from "vitest";
+import { type Canvas, newCanvas, openColumns } from "../decode/canvas.ts";
+import { chance } from "../decode/policies/contract.ts";
 import type { ForwardOptions } from "../models/family.ts";
 import type { KeyValueCache } from "../models/parts/cache.ts";
-import { type Canvas, newCanvas, openColumns } from "./canvas.ts";
 import { classifierFree } from "./guidance.ts";
-import { chance } from "./policies/contract.ts";
 import { type Denoiser, modelProposer } from "./propose.ts";
 
 const [V, D] = [7, 5];

@@ -1,13 +1,13 @@
 import { tensor } from "@unmask/torch";
 import { describe, expect, it } from "vitest";
 import { fakeNetwork } from "../../test/oracle/fake-network.ts";
+import { type Canvas, isFinished, newCanvas, openColumns } from "../decode/canvas.ts";
+import { fill } from "../decode/commit.ts";
+import { decode } from "../decode/decode.ts";
+import { ancestral } from "../decode/policies/ancestral.ts";
+import type { Plan, Policy, Proposal, Request } from "../decode/policies/policy.ts";
 import { maskColumn } from "../diffusion/objective.ts";
 import { logLinear } from "../diffusion/schedule.ts";
-import { type Canvas, isFinished, newCanvas, openColumns } from "./canvas.ts";
-import { fill } from "./commit.ts";
-import { decode } from "./decode.ts";
-import { ancestral } from "./policies/ancestral.ts";
-import type { Plan, Policy, Proposal, Request } from "./policies/policy.ts";
 import { modelProposer } from "./propose.ts";
 
 const maskId = 4;

@@ -7,10 +7,10 @@
 
 import { type Device, type ProductDtype, type Tensor, tensor } from "@unmask/torch";
 import { invariant } from "../base/errors.ts";
+import type { Canvas } from "../decode/canvas.ts";
+import type { Request } from "../decode/policies/policy.ts";
 import type { CacheUse, Network } from "../models/family.ts";
 import type { KeyValueCache } from "../models/parts/cache.ts";
-import type { Canvas } from "./canvas.ts";
-import type { Request } from "./policies/policy.ts";
 
 /** What is really fed of a request: the plan, and one column more where a shifted row is needed from the cache. */
 export interface Fed {

@@ -2,7 +2,7 @@
 
 import { UnmaskError } from "../base/errors.ts";
 import { fillUniform, streams } from "../base/rng.ts";
-import type { Proposal, Request } from "./policies/policy.ts";
+import type { Proposal, Request } from "../decode/policies/policy.ts";
 
 /** How many tokens are drawn for each candidate. */
 export const drawsOf = (requests: readonly Request[]): number =>

@@ -20,13 +20,14 @@ import {
   tensor,
   toTypedArray,
 } from "@unmask/torch";
+import type { Canvas } from "../decode/canvas.ts";
+import type { Proposal, Proposer, Request } from "../decode/policies/policy.ts";
+import type { Sampling } from "../decode/sampling.ts";
 import type { ForwardOptions, Network } from "../models/family.ts";
 import type { KeyValueCache } from "../models/parts/cache.ts";
-import type { Canvas } from "./canvas.ts";
 import { feedOf, tensorsOf } from "./feed.ts";
-import type { Proposal, Proposer, Request } from "./policies/policy.ts";
 import { drawsOf, type Standing, split, standingOf, stillStands, uniformsOf } from "./proposal.ts";
-import { reduce, type Sampling } from "./sample.ts";
+import { reduce } from "./sample.ts";
 
 /** What a proposer needs of a network. */
 export type Denoiser = Pick<Network, "logits"> & Partial<Pick<Network, "createCache">>;
