@@ -66,7 +66,6 @@ async function humanEval(write: (row: HumanEvalRow) => string, options?: CodeOpt
 
 runs(`HumanEval${why}`, () => {
   test("82 canonical solutions pass, each with its body replaced by pass fails", async () => {
-    const start = performance.now();
     const right = await humanEval((row) => row.canonical_solution);
     expect(right.results.filter(({ correct }) => !correct)).toEqual([]);
     expect(right.totals).toMatchObject({ count: 82, correct: 82, accuracy: 1, pass_at_1: 1, tasks: 82 });
@@ -77,7 +76,6 @@ runs(`HumanEval${why}`, () => {
       extracted: "    pass\n",
       reason: expect.stringMatching(/^AssertionError \(tests \d+: assert candidate\(/),
     });
-    expect(performance.now() - start).toBeLessThan(60_000); // about 7 s on two free processors
   });
 
   test("so do whole answers with fences, and the published clean-up of LLaDA's answers", async () => {

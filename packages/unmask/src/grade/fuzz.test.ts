@@ -48,32 +48,16 @@ const hostile = [
   `\\text{${"(".repeat(2000)}}`,
 ];
 
-/** On a machine that does other things too; what is counted is work, in steps. */
-const patience = 50;
-
-function took(run: () => unknown): number {
-  const start = performance.now();
-  run();
-  return performance.now() - start;
-}
-
 describe("any string at all", () => {
-  it("is compared, extracted and read without a throw, quickly", () => {
+  it("is compared, extracted and read without a throw or a hang", () => {
     const all = [...strings(4000), ...hostile];
-    const slow: string[] = [];
     for (const [index, text] of all.entries()) {
-      const other = all[(index * 7 + 1) % all.length]!;
-      const run = () => {
-        compareAnswers(text, other);
-        compareAnswers("\\frac{1}{2}", text);
-        extractMath(text);
-        const number = extractNumber(text);
-        if (number !== undefined) numberOf(number);
-      };
-      // The second time, without what other programs did to the first.
-      if (took(run) > patience && took(run) > patience && took(run) > patience) slow.push(text.slice(0, 80));
+      compareAnswers(text, all[(index * 7 + 1) % all.length]!);
+      compareAnswers("\\frac{1}{2}", text);
+      extractMath(text);
+      const number = extractNumber(text);
+      if (number !== undefined) numberOf(number);
     }
-    expect(slow).toEqual([]);
   });
 
   it("is equal to itself, if it can be read, and never to everything", () => {

@@ -113,7 +113,6 @@ describe.skipIf(name === "none")(`the sandbox${why}`, () => {
   });
 
   test(`${Object.keys(gluttons).length} gluttons end in time and within their memory`, async () => {
-    const start = performance.now();
     const outcomes = await runAll(gluttons);
     for (const outcome of outcomes) {
       expect(outcome.ending, outcome.title).not.toBe("passed");
@@ -121,7 +120,6 @@ describe.skipIf(name === "none")(`the sandbox${why}`, () => {
       expect(outcome.memoryBytes, outcome.title).toBeLessThan(400 * mebibyte);
       expect(outcome.cpuSeconds, outcome.title).toBeLessThan(4);
     }
-    expect(performance.now() - start).toBeLessThan(60_000);
     const ends = (title: string) => outcomes.find((one) => one.title === title)?.ending;
     for (const title of [
       "infinite loop",
