@@ -3,24 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import { main } from "./command-line.ts";
+import { run as unmask } from "../../test/cli/run.ts";
 
 const root = mkdtempSync(join(tmpdir(), "unmask-aup-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 afterEach(() => void vi.restoreAllMocks());
 
-async function run(...args: string[]) {
-  const written = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += text;
-      return true;
-    });
-  }
-  const exitCode = await main(["aup", ...args]);
-  vi.restoreAllMocks();
-  return { exitCode, ...written };
-}
+const run = (...args: string[]) => unmask("aup", ...args);
 
 function file(name: string, text: string): string {
   const path = join(root, name);

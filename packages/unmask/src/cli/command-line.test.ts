@@ -2,26 +2,14 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { run } from "../../test/cli/run.ts";
 import { DataError, UnmaskError } from "../base/errors.ts";
 import { decoders } from "../decode/decoders.ts";
-import { main, program } from "./command-line.ts";
+import { program } from "./command-line.ts";
 import { dashed, wholeNumber } from "./options.ts";
 import { reportOf } from "./report.ts";
 
 afterEach(() => void vi.restoreAllMocks());
-
-async function run(...args: string[]) {
-  const written = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += text;
-      return true;
-    });
-  }
-  const exitCode = await main(args);
-  vi.restoreAllMocks();
-  return { exitCode, ...written };
-}
 
 describe("wrong use", () => {
   it.each([

@@ -11,8 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSafetensors, scope, toTypedArray } from "@unmask/torch";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { run } from "../../test/cli/run.ts";
 import { randomModel, tinyDream, tinyGpt2, tinyMdlm } from "../../test/random-model.ts";
-import { main } from "./command-line.ts";
 
 const root = mkdtempSync(join(tmpdir(), "unmask-forward-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -31,17 +31,8 @@ async function forward(model: string, input: unknown, ...more: string[]) {
   const folder = mkdtempSync(join(root, `run${number++}-`));
   const [path, output] = [join(folder, "in.json"), join(folder, "out.safetensors")];
   writeFileSync(path, typeof input === "string" ? input : JSON.stringify(input));
-  const written = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += text;
-      return true;
-    });
-  }
   const args = ["forward", "--model", model, "--input", path, "--output", output, ...more];
-  const exitCode = await main(args);
-  vi.restoreAllMocks();
-  return { exitCode, ...written, folder, output };
+  return { ...(await run(...args)), folder, output };
 }
 
 const logitsOf = (output: string): number[] =>

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import { main } from "./command-line.ts";
+import { run } from "../../test/cli/run.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "unmask-grade-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -15,18 +15,7 @@ function lines(...rows: readonly unknown[]): string {
   return file;
 }
 
-async function grade(...args: string[]) {
-  const written = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += text;
-      return true;
-    });
-  }
-  const exitCode = await main(["grade", ...args]);
-  vi.restoreAllMocks();
-  return { exitCode, ...written };
-}
+const grade = (...args: string[]) => run("grade", ...args);
 
 describe("unmask grade", () => {
   it("gives one result a line, in order, and exits 0 whatever the verdicts", async () => {

@@ -2,26 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { run } from "../../test/cli/run.ts";
 import { tinyModel } from "../../test/tiny-models.ts";
-import { main } from "./command-line.ts";
 import { displayWidth } from "./terminal.ts";
 
 const root = mkdtempSync(join(tmpdir(), "unmask-inspect-trajectory-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 afterEach(() => void vi.restoreAllMocks());
-
-async function run(...args: string[]) {
-  const written = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += text;
-      return true;
-    });
-  }
-  const exitCode = await main(args);
-  vi.restoreAllMocks();
-  return { exitCode, ...written };
-}
 
 const path = join(root, "out.parquet");
 let model = "";

@@ -4,30 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { builtModule } from "../../test/built.ts";
+import { run } from "../../test/cli/run.ts";
 import { randomModel, tinyDream, tinyGpt2, tinyMdlm } from "../../test/random-model.ts";
 import { loadNetwork, readParameters } from "../models/load.ts";
 import { availableMemory, memoryLimit } from "../models/memory.ts";
 import { openModel } from "../models/open.ts";
-import { main } from "./command-line.ts";
 import { groupTensors, renderGroups } from "./tensor-groups.ts";
 import { displayWidth, styles } from "./terminal.ts";
 
 const root = mkdtempSync(join(tmpdir(), "unmask-inspect-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 afterEach(() => void vi.restoreAllMocks());
-
-async function run(...args: string[]) {
-  const written = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += text;
-      return true;
-    });
-  }
-  const exitCode = await main(args);
-  vi.restoreAllMocks();
-  return { exitCode, ...written };
-}
 
 const dream = randomModel(join(root, "dream"), tinyDream);
 const bare = join(root, "bare");

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { abs, add_, item, liveTensors, max, noGrad, scope, sub, type Tensor, tensor } from "@unmask/torch";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { run } from "../../test/cli/run.ts";
 import { load } from "../generate/load.ts";
 import { loadNetwork } from "../models/load.ts";
 import { disposeAdapters } from "../models/lora.ts";
 import { createAdapters } from "../models/lora-create.ts";
 import { saveAdapter } from "../models/lora-save.ts";
-import { main } from "./command-line.ts";
 
 const root = mkdtempSync(join(tmpdir(), "unmask-merge-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -25,19 +25,6 @@ const adapter = join(root, "adapter");
   saveAdapter(adapter, set);
   disposeAdapters(set);
   dispose();
-}
-
-async function run(...args: string[]) {
-  const written = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += text;
-      return true;
-    });
-  }
-  const exitCode = await main(args);
-  vi.restoreAllMocks();
-  return { exitCode, ...written };
 }
 
 async function logitsOf(folder: string, adapted?: string): Promise<Tensor> {

@@ -8,7 +8,7 @@
 // At most one block with open columns is created a forward: when the newest has progressed far enough, or is finished.
 
 import { type Canvas, countOpen } from "../canvas.ts";
-import type { DecodeFacts } from "../decoder.ts";
+import type { DecodeFacts, OptionSpec } from "../decoder.ts";
 import type { Fill } from "./policy.ts";
 
 export interface Block {
@@ -149,3 +149,29 @@ export function refusesWholeCanvas({
   if (maskId === undefined) return `the ${family} model names no mask token`;
   return undefined;
 }
+
+/** Options of decoders whose blocks join as the newest fills up. */
+export const growingOptions = (blockAddThreshold: number) =>
+  ({
+    block_length: {
+      kind: "integer",
+      default: 32,
+      min: 1,
+      aliases: ["block_size"],
+      doc: "Columns of a block; the last one may have fewer.",
+    },
+    block_add_threshold: {
+      kind: "number",
+      default: blockAddThreshold,
+      min: 0,
+      max: 1,
+      doc: "The next block is begun when this share of the newest is written.",
+    },
+    decoded_token_threshold: {
+      kind: "number",
+      default: 0.95,
+      min: 0,
+      max: 1,
+      doc: "A block must write something in every forward from when this share of the one before it is written.",
+    },
+  }) as const satisfies Record<string, OptionSpec>;

@@ -12,7 +12,7 @@
 
 import { type Canvas, openColumns } from "../canvas.ts";
 import { checkCache, type Decoder, type OptionSpec } from "../decoder.ts";
-import { type Block, Blocks, fillFrom, findEnd, refusesWholeCanvas } from "./blocks.ts";
+import { type Block, Blocks, fillFrom, findEnd, growingOptions, refusesWholeCanvas } from "./blocks.ts";
 import type { Decision, Fill, Plan, Policy, Proposal, SequenceDecoder } from "./policy.ts";
 
 export interface D2fOptions {
@@ -114,33 +114,13 @@ class D2fDecoder implements SequenceDecoder {
 }
 
 const options = {
-  block_length: {
-    kind: "integer",
-    default: 32,
-    min: 1,
-    aliases: ["block_size"],
-    doc: "Columns of a block; the last one may have fewer.",
-  },
+  ...growingOptions(0.7),
   skip_threshold: {
     kind: "number",
     default: 0.9,
     min: 0,
     max: 1,
     doc: "Tokens of a probability above this are written.",
-  },
-  block_add_threshold: {
-    kind: "number",
-    default: 0.7,
-    min: 0,
-    max: 1,
-    doc: "The next block is begun when this share of the newest is written.",
-  },
-  decoded_token_threshold: {
-    kind: "number",
-    default: 0.95,
-    min: 0,
-    max: 1,
-    doc: "A block must write something in every forward from when this share of the one before it is written.",
   },
   use_cache: { kind: "flag", default: true, doc: "Keeps the keys of finished blocks; the text is the same." },
   early_stop: { kind: "flag", default: true, doc: "An end of text stops the growth." },

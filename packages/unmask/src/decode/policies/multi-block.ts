@@ -27,7 +27,7 @@ import {
   type OptionSpec,
   type OptionValues,
 } from "../decoder.ts";
-import { type Block, Blocks, fillFrom, findEnd, refusesWholeCanvas } from "./blocks.ts";
+import { type Block, Blocks, fillFrom, findEnd, growingOptions, refusesWholeCanvas } from "./blocks.ts";
 import { DelayedCache } from "./delayed-cache.ts";
 import type { Decision, Feed, Fill, Plan, Policy, Proposal, SequenceDecoder } from "./policy.ts";
 import { smallest } from "./select.ts";
@@ -171,33 +171,13 @@ class MultiBlockRun implements MultiBlockDecoder {
 const isInside = ({ from, to }: Block, column: number): boolean => column >= from && column < to;
 
 const options = {
-  block_length: {
-    kind: "integer",
-    default: 32,
-    min: 1,
-    aliases: ["block_size"],
-    doc: "Columns of a block; the last one may have fewer.",
-  },
+  ...growingOptions(0.1),
   threshold: {
     kind: "number",
     default: undefined,
     min: 0,
     aliases: ["entropy_threshold"],
     doc: "Tokens of an entropy up to this many nats are written; 0.5 by default, 0.45 for Dream.",
-  },
-  block_add_threshold: {
-    kind: "number",
-    default: 0.1,
-    min: 0,
-    max: 1,
-    doc: "The next block is begun when this share of the newest is written.",
-  },
-  decoded_token_threshold: {
-    kind: "number",
-    default: 0.95,
-    min: 0,
-    max: 1,
-    doc: "A block must write something in every forward from when this share of the one before it is written.",
   },
   cache_delay_iter: {
     kind: "integer",
