@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { absorbingNoise, type NoiseProcess, uniformNoise } from "../diffusion/noise.ts";
 import { logLinear } from "../diffusion/schedule.ts";
-import { type AnswerOptions, answerBatch, answerTokens, drawTime } from "./answer-batch.ts";
+import { type AnswerOptions, answerBatch, drawTime } from "./answer-batch.ts";
 import type { Answer, MaskedBatch } from "./masked-batch.ts";
 
 const [V, maskId, padId] = [40, 39, 0];
@@ -84,7 +84,9 @@ describe("answerBatch", () => {
       ends.forEach((end, row) => {
         expect([...batch.real!.subarray(row * 11, (row + 1) * 11)].lastIndexOf(1)).toBe(end - 1);
       });
-    expect(answerTokens(answers, 11, { padding })).toBe(batch.reads.length);
+    const byToken = make({ padding, noise: always(1), normalisation: "batch" });
+    expect(byToken.size).toBe(batch.reads.length);
+    expect(batch.size).toBe(4);
   });
 
   it("counts every answer alike, or every token", () => {
@@ -97,8 +99,8 @@ describe("answerBatch", () => {
       );
     const [byAnswer, byToken] = [make(certain), make({ ...certain, normalisation: "batch" })];
     answers.forEach(({ ids, promptLength }, row) => {
-      expect(total(byAnswer, row)).toBeCloseTo(1 / 4, 12);
-      expect(total(byToken, row)).toBeCloseTo((ids.length - promptLength) / 19, 12);
+      expect(total(byAnswer, row)).toBeCloseTo(1, 12);
+      expect(total(byToken, row)).toBeCloseTo(ids.length - promptLength, 12);
     });
   });
 
@@ -128,17 +130,15 @@ describe("answerBatch", () => {
     expect([...make({ seed: 6 }).ids]).not.toEqual([...make().ids]);
   });
 
-  it("has weights of which those of two halves add up to one batch's", () => {
+  it("is in two halves what it is in one: weights, and sizes that add up", () => {
     for (const normalisation of ["answer", "batch"] as const) {
       const whole = make({ normalisation, columns: 12 });
-      const global = { answers: 4, tokens: answerTokens(answers, 12, {}) };
-      const halves = [0, 2].flatMap((at) => {
+      const halves = [0, 2].map((at) => {
         const examples = options.examples.slice(at, at + 2);
-        return [
-          ...make({ normalisation, columns: 12, examples, whole: global }, answers.slice(at, at + 2)).weights,
-        ];
+        return make({ normalisation, columns: 12, examples }, answers.slice(at, at + 2));
       });
-      expect(halves).toEqual([...whole.weights]);
+      expect(halves.flatMap(({ weights }) => [...weights])).toEqual([...whole.weights]);
+      expect(halves[0]!.size + halves[1]!.size).toBe(whole.size);
     }
   });
 

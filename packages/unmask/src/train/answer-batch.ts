@@ -47,7 +47,7 @@ export function answerBatch(answers: readonly Answer[], options: AnswerOptions):
     choices: joined(draws.map(({ choices }) => choices)),
   });
   const lengths = extents.map(({ begin, end }) => Math.max(0, end - begin));
-  const share = averaging(lengths, options);
+  const { share, size } = averaging(lengths, options.normalisation);
   return {
     rows: answers.length,
     length: columns,
@@ -57,19 +57,9 @@ export function answerBatch(answers: readonly Answer[], options: AnswerOptions):
     noisy: positions.map((flat) => ids[flat]!),
     times: Float64Array.from(rows, (row) => times[row]!),
     weights: Float64Array.from(rows, (row) => share(row) * noise.lossWeight(times[row]!)),
+    size,
     real: realColumns(answers, extents, columns),
   };
-}
-
-/** Tokens that may be in the loss: what "batch" averages over. */
-export function answerTokens(
-  answers: readonly Answer[],
-  columns: number,
-  options: Pick<AnswerOptions, "padding" | "shift">,
-): number {
-  return answers
-    .map((answer) => answerExtent(answer, columns, options))
-    .reduce((total, { begin, end }) => total + Math.max(0, end - begin), 0);
 }
 
 /** Time of an example, or of a block of it. */

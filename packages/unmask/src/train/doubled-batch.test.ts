@@ -48,7 +48,7 @@ describe("noise on the doubled sequence", () => {
     byBlock.positions.forEach((flat, i) => {
       const [row, block] = [Math.floor(flat / 8), Math.floor((flat % 8) / 4)];
       expect(byBlock.times[i]).toBe(drawTime(options, 7 + row, block));
-      expect(byBlock.weights[i]! * byBlock.times[i]!).toBeCloseTo(1 / (2 * [4, 2][row]!), 12);
+      expect(byBlock.weights[i]! * byBlock.times[i]!).toBeCloseTo(1 / [4, 2][row]!, 12);
       expect(byBlock.ids[flat]).toBe(maskId);
     });
     const byAnswer = noisyResponses(columns, { ...options, times: "answer" });
@@ -69,7 +69,8 @@ describe("noise on the doubled sequence", () => {
     ids[3] = maskId;
     ids[11] = maskId;
     const times = Float64Array.of(0.5, 0.25);
-    const batch = doubledBatch(columns, { ids, positions: Int32Array.of(3, 11), times, weights: times });
+    const positions = Int32Array.of(3, 11);
+    const batch = doubledBatch(columns, { ids, positions, times, weights: times, size: 2 });
     expect(batch).toMatchObject({ rows: 2, length: 20 });
     expect([...batch.ids.subarray(0, 20)]).toEqual([
       1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 5, 6, 7, 99, 9, 0, 0, 0,

@@ -76,6 +76,7 @@ export interface NoisyResponses {
   readonly positions: Int32Array;
   readonly times: Float64Array;
   readonly weights: Float64Array;
+  readonly size: number;
 }
 
 /** The batch for a network: three parts a row, logits of the noisy part's positions alone. */
@@ -95,7 +96,7 @@ export function doubledBatch(columns: DoubledColumns, noisy: NoisyResponses): Ma
     real.set(part(columns.realResponses, row, L1), at + L0);
     real.set(part(columns.realResponses, row, L1), at + L0 + L1);
   }
-  const { positions, times, weights } = noisy;
+  const { positions, times, weights, size } = noisy;
   return {
     rows,
     length,
@@ -105,6 +106,7 @@ export function doubledBatch(columns: DoubledColumns, noisy: NoisyResponses): Ma
     noisy: positions.map((flat) => noisy.ids[flat]!),
     times,
     weights,
+    size,
     real: real.includes(0) ? real : undefined,
     places: doubledPositions(columns, columns.realPrompts, rows),
     allowed: doubledStructure(columns),
@@ -137,9 +139,9 @@ export function noisyResponses(columns: DoubledColumns, options: BlockNoiseOptio
     uniforms: joined(draws.map(({ uniforms }) => uniforms)),
     choices: joined(draws.map(({ choices }) => choices)),
   });
-  const share = averaging(
+  const { share, size } = averaging(
     extents.map(({ begin, end }) => Math.max(0, end - begin)),
-    options,
+    options.normalisation,
   );
   return {
     ids: corrupted.ids,
@@ -149,5 +151,6 @@ export function noisyResponses(columns: DoubledColumns, options: BlockNoiseOptio
       corrupted.rows,
       (block) => share(Math.floor(block / blocks)) * noise.lossWeight(times[block]!),
     ),
+    size,
   };
 }

@@ -59,6 +59,7 @@ describe("the doubled sequence's forward", () => {
       positions: new Int32Array(0),
       times: new Float64Array(0),
       weights: new Float64Array(0),
+      size: 0,
     };
     return { columns, batch: doubledBatch(columns, none) };
   };
@@ -113,7 +114,8 @@ describe("the doubled sequence's forward", () => {
   it("gives every noisy block what a forward of its own would, of the clean text before it and the block", () => {
     const { columns, batch } = clean("corrected");
     const noisy = columns.responses.map((id, i) => (i % 3 === 1 || i % 5 === 0 ? maskId : id));
-    const given = { positions: new Int32Array(0), times: new Float64Array(0), weights: new Float64Array(0) };
+    const nothing = new Float64Array(0);
+    const given = { positions: new Int32Array(0), times: nothing, weights: nothing, size: 0 };
     const made = doubledBatch(columns, { ids: noisy, ...given });
     answers.forEach((answer, row) => {
       const head = answer.promptLength - (answer.promptLength % 3);

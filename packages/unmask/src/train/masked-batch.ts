@@ -15,8 +15,10 @@ export interface MaskedBatch {
   readonly targets: Int32Array;
   readonly noisy: Int32Array;
   readonly times: Float64Array;
-  /** What each position's loss counts: the noise's weight over the tokens it is averaged with. */
+  /** What each position's loss counts, before the sum is divided by the size of the global batch. */
   readonly weights: Float64Array;
+  /** What losses are averaged over, here: the tokens that may be in the loss, or the answers. */
+  readonly size: number;
   /** [rows · length], 0 at padding, which nobody sees. */
   readonly real?: Uint8Array | undefined;
   /** [rows · length], places of the positions; from 0 by default. */
@@ -52,13 +54,6 @@ export type PaddingPolicy = (typeof paddingPolicies)[number];
 export const normalisations = ["answer", "batch"] as const;
 export type Normalisation = (typeof normalisations)[number];
 
-/** The global batch that a part belongs to, where parts are accumulated or shared out. */
-export interface GlobalAnswers {
-  /** Answers of the whole, and the tokens that may be in the loss (answerTokens() of them all). */
-  readonly answers: number;
-  readonly tokens: number;
-}
-
 export interface ObjectiveOptions {
   readonly noise: NoiseProcess;
   readonly seed: number;
@@ -70,8 +65,6 @@ export interface ObjectiveOptions {
   readonly normalisation?: Normalisation | undefined;
   /** Smallest time; times are uniform from there to 1. */
   readonly smallestTime?: number | undefined;
-  /** This batch alone by default. */
-  readonly whole?: GlobalAnswers | undefined;
 }
 
 /** Columns that answers take, real and in the loss, when filled up to `columns`. */
@@ -92,15 +85,11 @@ export function answerExtent(
   return { begin: Math.max(promptLength, shift), end: Math.min(columns, more) };
 }
 
-/** Weight of a position by the row it stands in, before the noise's own. */
+/** Weight of a position by the row it stands in, before the noise's own, and what the whole is divided by. */
 export function averaging(
   lengths: readonly number[],
-  { normalisation = "answer", whole }: Pick<ObjectiveOptions, "normalisation" | "whole">,
-): (row: number) => number {
-  if (normalisation === "batch") {
-    const tokens = whole?.tokens ?? lengths.reduce((a, b) => a + b, 0);
-    return () => 1 / Math.max(1, tokens);
-  }
-  const answers = whole?.answers ?? lengths.length;
-  return (row) => 1 / (Math.max(1, lengths[row]!) * answers);
+  normalisation: Normalisation = "answer",
+): { readonly share: (row: number) => number; readonly size: number } {
+  if (normalisation === "batch") return { share: () => 1, size: lengths.reduce((a, b) => a + b, 0) };
+  return { share: (row) => 1 / Math.max(1, lengths[row]!), size: lengths.length };
 }

@@ -9,10 +9,12 @@ export interface MaskedLossOptions {
   readonly noise: NoiseProcess;
   readonly products?: ProductDtype | undefined;
   readonly device?: Device | undefined;
+  /** Size of the global batch that this one is a part of; the batch's own by default. */
+  readonly total?: number | undefined;
 }
 
 export interface MaskedLoss {
-  /** Σ weight · loss, a scalar with gradient; 0 where nothing is in the loss. */
+  /** Σ weight · loss / total, a scalar with gradient; 0 where nothing is in the loss. */
   readonly loss: Tensor;
   /** Unweighted, in the batch's order. */
   readonly losses_N: Tensor;
@@ -21,7 +23,7 @@ export interface MaskedLoss {
 const int64 = (values: ArrayLike<number>): BigInt64Array => BigInt64Array.from(Array.from(values), BigInt);
 
 export function maskedLoss(network: Network, batch: MaskedBatch, options: MaskedLossOptions): MaskedLoss {
-  const { noise, products, device = "cpu" } = options;
+  const { noise, products, device = "cpu", total = batch.size } = options;
   const { rows: B, length: L, real, places, allowed } = batch;
   const ids = (values: ArrayLike<number>, shape?: number[]) => tensor(int64(values), shape, { device });
   const flags = (values: Uint8Array, shape: number[]) => tensor(values, shape, { dtype: "bool", device });
@@ -37,5 +39,6 @@ export function maskedLoss(network: Network, batch: MaskedBatch, options: Masked
     noisy_N: ids(batch.noisy),
     alpha_N: tensor(batch.times.map(noise.schedule.alpha), undefined, { dtype, device }),
   });
-  return { loss: sum(mul(losses_N, tensor(batch.weights, undefined, { dtype, device }))), losses_N };
+  const shares = batch.weights.map((weight) => weight / Math.max(1, total));
+  return { loss: sum(mul(losses_N, tensor(shares, undefined, { dtype, device }))), losses_N };
 }

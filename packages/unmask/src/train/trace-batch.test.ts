@@ -31,7 +31,7 @@ describe("traceResponses", () => {
     // Columns: 5 6 (7 8) (9 10 11 12) and (21 … 23) in the prompt's tail, (24) (25 26 27).
     expect([...ids]).toEqual([5, 6, 99, 8, 99, 99, 11, 12, 21, 22, 23, 24, 99, 26, 27, 0]);
     expect([...positions]).toEqual([2, 4, 5, 12]);
-    expect([...weights]).toEqual([1 / 6, 1 / 6, 1 / 6, 1 / 2]);
+    expect([...weights]).toEqual([1 / 3, 1 / 3, 1 / 3, 1]);
     expect([...traceResponses(columnsOf(), { ...options, order: "earliest" }).positions]).toEqual([
       3, 6, 7, 14,
     ]);

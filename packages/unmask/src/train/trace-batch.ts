@@ -32,7 +32,7 @@ export interface TraceResponsesOptions {
   readonly padLimit?: number | undefined;
 }
 
-/** As noisyResponses(); `times` are the ratios, and an answer's weights are the mean over it, then over answers. */
+/** As noisyResponses(); `times` are the ratios; losses are averaged over an answer, then over answers. */
 export function traceResponses(columns: DoubledColumns, options: TraceResponsesOptions): NoisyResponses {
   const { rows, responseColumns: L1 } = columns;
   const ids = Int32Array.from(columns.responses);
@@ -50,7 +50,7 @@ export function traceResponses(columns: DoubledColumns, options: TraceResponsesO
     for (const index of counted) {
       positions.push(row * L1 + index);
       times.push(ratio);
-      weights.push(1 / (counted.length * rows));
+      weights.push(1 / counted.length);
     }
   }
   return {
@@ -58,6 +58,7 @@ export function traceResponses(columns: DoubledColumns, options: TraceResponsesO
     positions: Int32Array.from(positions),
     times: Float64Array.from(times),
     weights: Float64Array.from(weights),
+    size: rows,
   };
 }
 
