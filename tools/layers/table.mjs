@@ -30,6 +30,11 @@ const torch = {
     nn: { may: ["core", "generated"], npm: "none", reason: "layers are made of core" },
     optim: { may: ["core", "generated", "nn"], npm: "none", reason: "optimisers know parameters, not files" },
     io: { may: ["core", "generated"], npm: "none", reason: "file formats know tensors, not layers" },
+    distributed: {
+      may: ["core", "generated", "optim"],
+      npm: "none",
+      reason: "processes exchange tensors; they know no network and no file",
+    },
   },
   exceptions: [
     { file: "generated/ops.ts", may: ["core"], reason: "the boxed call that every generated function makes" },

@@ -48,6 +48,10 @@ export {
   setThreads,
 } from "./core/system.ts";
 export { Tensor } from "./core/tensor.ts";
+export { type BucketOptions, type GradientBuckets, gradientBuckets } from "./distributed/buckets.ts";
+export { DistributedError } from "./distributed/error.ts";
+export { type NamedGroup, ShardedAdamW } from "./distributed/sharded-adamw.ts";
+export { type Numbers, type Reduction, soloWorld, type World } from "./distributed/world.ts";
 export * from "./generated/ops.ts";
 export { SafetensorsError } from "./io/error.ts";
 export { type Checkpoint, openSafetensors, type TensorInfo } from "./io/safetensors.ts";
