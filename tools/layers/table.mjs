@@ -55,6 +55,10 @@ const unmask = {
       reason: "trajectories are read in a browser too",
     },
     text: { may: ["base", "language"], reason: "text turns strings into tokens, without tensors" },
+    data: {
+      may: ["base", "language", "text", "hub"],
+      reason: "data turns rows of files into tokens; it knows neither tensors nor noise",
+    },
     diffusion: { may: ["base", "torch"], npm: "none", reason: "the mathematics of noise knows no network" },
     models: { may: ["base", "diffusion", "torch"], reason: "networks know no decoding and no loss" },
     decode: {
@@ -80,7 +84,7 @@ const unmask = {
       reason: "rollouts record; they neither score nor train",
     },
     train: {
-      may: ["base", "language", "text", "diffusion", "models", "torch"],
+      may: ["base", "language", "text", "data", "diffusion", "models", "torch"],
       reason: "the one training loop knows no distiller and no decoding",
     },
     distill: {
@@ -104,6 +108,7 @@ const unmask = {
           "hub",
           "trajectory",
           "text",
+          "data",
           "diffusion",
           "models",
           "decode",

@@ -1,6 +1,7 @@
 // What an objective prepares on the host, for whichever network and noise: ids to feed, rows of logits to read, and
 // what each of them counts.
 
+import type { Answer } from "../data/example.ts";
 import type { NoiseProcess } from "../diffusion/noise.ts";
 
 export interface MaskedBatch {
@@ -27,11 +28,7 @@ export interface MaskedBatch {
   readonly allowed?: Uint8Array | undefined;
 }
 
-/** A prompt and its answer: ids of both, the prompt's first. */
-export interface Answer {
-  readonly ids: ArrayLike<number>;
-  readonly promptLength: number;
-}
+export type { Answer };
 
 /**
  * What becomes of the end-of-text tokens that fill up a batch behind an answer (which has its own end of text, if the

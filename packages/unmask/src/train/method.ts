@@ -77,15 +77,4 @@ export interface Method<Networks, Example, Prepared, Batch = Prepared> {
   readonly phases: readonly Phase<Networks, Batch>[];
 }
 
-/** Where examples come from. */
-export interface ExampleSource<Example> {
-  /** Digest of all that must not change when a run is resumed. */
-  readonly fingerprint: string;
-  /** Examples of an epoch; undefined for a stream of unknown length. */
-  readonly count: number | undefined;
-  /**
-   * The examples of these numbers, ascending and never below those of an earlier call: example n is the same whatever
-   * the batch size, the number of workers and the place a run is resumed at.
-   */
-  at(numbers: readonly number[]): Promise<readonly Example[]>;
-}
+export type { ExampleSource } from "../data/example.ts";
