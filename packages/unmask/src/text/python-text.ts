@@ -25,6 +25,13 @@ function strip(
   return units.slice(from, to).join("");
 }
 
+/** `str.strip()`. */
+export const pythonStrip = (text: string): string => strip(text, undefined, { left: true, right: true });
+
+/** Whether a text is not empty and begins (ends) with white space, by `str.isspace`. */
+export const beginsWithSpace = (text: string): boolean => text !== "" && isSpace(Array.from(text)[0]!);
+export const endsWithSpace = (text: string): boolean => text !== "" && isSpace(Array.from(text).at(-1)!);
+
 const argument = (value: unknown): string => {
   if (typeof value !== "string") throw new Error("a text was expected as argument");
   return value;

@@ -1,0 +1,36 @@
+// Where a task's documents come from: a file that the user names, or the data set's own place on the hub.
+
+import { DataError } from "../../base/errors.ts";
+import { type Documents, readDocuments } from "./documents.ts";
+
+/** A split of a data set of the hub. */
+export interface DataSet {
+  /** "openai/gsm8k". */
+  readonly path: string;
+  /** The hub's "subset"; "default" unless it has names. */
+  readonly config?: string | undefined;
+  readonly split: string;
+}
+
+export const dataSetName = ({ path, config, split }: DataSet): string =>
+  `${path}${config === undefined ? "" : `/${config}`} (${split})`;
+
+export interface Wanted {
+  readonly task: string;
+  /** The option's name for messages: "data" or "fewshot_data". */
+  readonly option: string;
+  /** What the user named. */
+  readonly file?: string | undefined;
+  readonly dataSet?: DataSet | undefined;
+}
+
+export async function documentsOf({ task, option, file, dataSet }: Wanted): Promise<Documents> {
+  if (file !== undefined) return readDocuments(file);
+  if (dataSet === undefined) {
+    throw new DataError(`the task ${task} has no data set of its own; give ${option}: FILE.jsonl`, { task });
+  }
+  throw new DataError(
+    `the task ${task} needs ${dataSetName(dataSet)}; give ${option}: FILE, as JSONL, JSON or Parquet in its public schema`,
+    { task },
+  );
+}

@@ -1,0 +1,21 @@
+// The tasks that evaluation knows: one line each. Names are lm-evaluation-harness's where the task is its; t3d_… and
+// d3llm_… are the prompts of those repositories.
+
+import { UsageError } from "../../base/errors.ts";
+import { didYouMean } from "../../base/nearest.ts";
+import { gsm8k, gsm8kCot, gsm8kCotZeroshot, gsm8kFixed, gsm8kLong } from "./gsm8k.ts";
+import type { Task } from "./task.ts";
+
+export const tasks: readonly Task[] = [gsm8k, gsm8kLong, gsm8kFixed, gsm8kCot, gsm8kCotZeroshot];
+
+export const taskNames: readonly string[] = tasks.map(({ name }) => name);
+
+/** A task of the table by its name. */
+export async function findTask(reference: string): Promise<Task> {
+  const found = tasks.find(({ name }) => name === reference);
+  if (found !== undefined) return found;
+  throw new UsageError(
+    `there is no task ${JSON.stringify(reference)}${didYouMean(reference, taskNames)}; give one of ${taskNames.join(", ")}`,
+    { task: reference },
+  );
+}
