@@ -37,7 +37,7 @@ export {
   type ProductDtype,
 } from "./core/precision.ts";
 export { type Coordinates, philox, uniformAt, wordsAt } from "./core/random.ts";
-export { insideScope, keep, scope } from "./core/scope.ts";
+export { insideScope, keep, scope, tensorsIn } from "./core/scope.ts";
 export {
   type BuildInfo,
   buildInfo,

@@ -7,7 +7,7 @@ import { afterAll, expect, it } from "vitest";
 import { uniform } from "../src/base/rng.ts";
 import { checkpointSteps } from "../src/train/checkpoint.ts";
 import { type TrainConfig, trainConfigSchema } from "../src/train/config.ts";
-import { train } from "../src/train/loop.ts";
+import { train } from "../src/train/train.ts";
 import { builtModule, runModule } from "./built.ts";
 
 const root = mkdtempSync(join(tmpdir(), "unmask-interrupted-"));
@@ -29,7 +29,7 @@ const configFor = (name: string, training: object): TrainConfig =>
 const checkpoints = (config: TrainConfig): string => join(config.out, "checkpoints");
 
 const script = (config: TrainConfig): string => `
-  import { train } from ${JSON.stringify(builtModule("train/loop.js"))};
+  import { train } from ${JSON.stringify(builtModule("train/train.js"))};
   try {
     await train(${JSON.stringify(config)}, { resume: true, onEvent: (event) => {
       if (event.type === "start") console.log("from " + event.fromStep);
@@ -75,7 +75,7 @@ it("a full disk while saving gives one sentence and spares the earlier checkpoin
       if (event.type === "step" && event.step === 2) controller.abort();
     },
   });
-  const state = join(checkpoints(config), "step-2", "state.safetensors");
+  const state = join(checkpoints(config), "step-2", "weights.safetensors");
   const before = readFileSync(state);
   // Files of at most 256 or 512 KiB: the shell's blocks differ.
   const limit = "trap '' XFSZ; ulimit -f 512";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { TrainEvent } from "../train/events.ts";
+import type { EventOf, TrainEvent } from "../train/events.ts";
 import { duration, gigabytes, short } from "./numbers.ts";
 import {
   advance,
@@ -14,7 +14,11 @@ import { displayWidth, styles } from "./terminal.ts";
 
 const plain = styles(false);
 
-const start: Extract<TrainEvent, { type: "start" }> = {
+const start: EventOf<"start"> = {
+  method: "rows",
+  trainedParameters: 1e6,
+  batchSize: 64,
+  workers: 1,
   type: "start",
   folder: "runs/a",
   parameters: 642_000,
@@ -42,7 +46,7 @@ const step = (number: number, steps = 5000): TrainEvent => ({
   secondsLeft: 80,
 });
 
-const evaluate: TrainEvent = { type: "evaluate", step: 1250, nelbo: 1.8765, natsPerByte: 0.5 };
+const evaluate: TrainEvent = { type: "evaluate", step: 1250, metrics: { nelbo: 1.8765, nats_per_byte: 0.5 } };
 
 const state = [start, step(1250), evaluate].reduce(advance, newProgress());
 
@@ -113,7 +117,7 @@ describe("TrainProgress without a terminal", () => {
       progress.onEvent(step(number));
     }
     progress.onEvent(evaluate);
-    progress.onEvent({ type: "finish", reason: "done", step: 120, seconds: 12, nelbo: 1 });
+    progress.onEvent({ type: "finish", reason: "done", step: 120, seconds: 12, metrics: { nelbo: 1 } });
     progress.end();
     expect(errors).toEqual(["warning: something odd\n"]);
     const steps = out.filter((line) => line.startsWith("step"));

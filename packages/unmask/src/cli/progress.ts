@@ -8,7 +8,7 @@
 // - Without a terminal: one line every 5 seconds, and one at each evaluation.
 // Rendering is pure; `TrainProgress` owns the clock and the stream.
 
-import type { TrainEvent } from "../train/events.ts";
+import type { EventOf, TrainEvent } from "../train/events.ts";
 import { duration, gigabytes, short } from "./numbers.ts";
 import {
   displayWidth,
@@ -44,7 +44,7 @@ export function advance(state: ProgressState, event: TrainEvent): ProgressState 
       return { ...state, step, steps, loss, tokensPerSecond, seconds, secondsLeft };
     }
     case "evaluate":
-      return { ...state, nelbo: event.nelbo };
+      return { ...state, ...(event.metrics.nelbo === undefined ? {} : { nelbo: event.metrics.nelbo }) };
     default:
       return state;
   }
@@ -112,13 +112,15 @@ export function renderPlain(state: ProgressState): string {
 }
 
 /** What is about to be trained, in two lines. */
-export function renderStart(event: Extract<TrainEvent, { type: "start" }>): string {
+export function renderStart(event: EventOf<"start">): string {
   const heldOut = event.heldOutRows > 0 ? `, ${event.heldOutRows} held out` : "";
-  const rows = `${event.rows} rows of ${event.rowLength} tokens${heldOut}`;
+  const count = event.rows === undefined ? "a stream of" : event.rows;
+  const rows = `${count} rows of ${event.rowLength} tokens${heldOut}`;
   const threads = `${event.threads} thread${event.threads === 1 ? "" : "s"}`;
+  const workers = event.workers === 1 ? "" : `${event.workers} workers, `;
   const going = event.fromStep > 0 ? `going on from step ${event.fromStep}, ` : "";
   const steps = Number.isFinite(event.steps) ? `${event.steps} steps, ` : "";
-  const how = `${event.dtype} products, ${threads}, about ${gigabytes(event.estimatedBytes)} of memory`;
+  const how = `${workers}${event.dtype} products, ${threads}, about ${gigabytes(event.estimatedBytes)} of memory`;
   return `${event.folder}: ${short(event.parameters)} parameters, ${rows}\n${going}${steps}${how}`;
 }
 

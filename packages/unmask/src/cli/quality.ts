@@ -1,8 +1,7 @@
 // What a model writes by number of steps: figures for a table. In the synthetic language the truth is known, so
 // validity and likelihood are exact; for other text the model itself is the judge.
 
-import { tensor } from "@unmask/torch";
-import { maskColumn } from "../diffusion/objective.ts";
+import { absorbingNoise } from "../diffusion/noise.ts";
 import { logLinear } from "../diffusion/schedule.ts";
 import type { GeneratedSequence } from "../generate/events.ts";
 import { generate } from "../generate/generate.ts";
@@ -10,7 +9,8 @@ import { type Model, maskIdOf } from "../generate/load.ts";
 import { logProbability, noisyLogProbability } from "../language/probability.ts";
 import { type StorySize, storyGrammar } from "../language/stories.ts";
 import { validate } from "../language/validate.ts";
-import { heldOutNelbo } from "../train/loss.ts";
+import { heldOutLoss } from "../train/held-out.ts";
+import { rowMethod } from "../train/masked-method.ts";
 
 export interface QualityRow {
   steps: number;
@@ -77,22 +77,11 @@ function byLanguage(size: StorySize, sequences: readonly GeneratedSequence[]): P
 }
 
 function bySelf(model: Model, sequences: readonly GeneratedSequence[]): Partial<QualityRow> {
-  const length = model.facts.contextLength;
-  const ids = Int32Array.from(
-    sequences.flatMap((sequence) => [...sequence.prompt_ids, ...sequence.token_ids]),
-  );
-  using column = tensor(maskColumn(model.facts.vocabularySize, maskIdOf(model)));
-  const options = { maskColumn: column, products: "float32", seed: 0, schedule: logLinear() } as const;
-  const rows = { ids, count: sequences.length, length };
-  return {
-    selfNelbo: heldOutNelbo(model.network, rows, {
-      ...options,
-      maskId: maskIdOf(model),
-      limit: rows.count,
-      ignoreBos: model.facts.givenBegin,
-      draws: 4,
-    }),
-  };
+  const { vocabularySize, givenBegin } = model.facts;
+  const noise = absorbingNoise({ schedule: logLinear(), vocabularySize, maskId: maskIdOf(model) });
+  const rows = sequences.map(({ prompt_ids, token_ids }) => [...prompt_ids, ...token_ids]);
+  const method = rowMethod({ noise, givenBegin });
+  return { selfNelbo: heldOutLoss(model.network, method, rows, { seed: 0, products: "float32", draws: 4 }) };
 }
 
 /** Share with its 95 % Wilson score interval. */

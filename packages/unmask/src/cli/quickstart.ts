@@ -9,7 +9,7 @@ import { load } from "../generate/load.ts";
 import { describe, type StorySize } from "../language/stories.ts";
 import { checkpointSteps } from "../train/checkpoint.ts";
 import { type TrainConfig, trainConfigSchema } from "../train/config.ts";
-import { train } from "../train/loop.ts";
+import { train } from "../train/train.ts";
 import { interruptedExitCode, onInterrupt } from "./interrupt.ts";
 import { storyAt } from "./language.ts";
 import { TrainProgress } from "./progress.ts";
@@ -139,7 +139,7 @@ async function ensureTrained(config: TrainConfig, { signal, say, json }: Surroun
     if (result.reason === "interrupted") return false;
     writeFileSync(
       done,
-      `${JSON.stringify({ data: config.data.path, step: result.step, nelbo: result.nelbo })}\n`,
+      `${JSON.stringify({ data: config.data.path, step: result.step, nelbo: result.metrics?.nelbo })}\n`,
     );
     return true;
   } finally {

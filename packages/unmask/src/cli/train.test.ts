@@ -111,16 +111,16 @@ describe("refuseUnwritable", () => {
 
 describe("summary", () => {
   const { config } = resolveTraining([], { data: book, out: "runs/my run" });
-  const nelbo = { nelbo: 1.23456, natsPerByte: 0.4 };
+  const metrics = { nelbo: 1.23456, nats_per_byte: 0.4 };
 
   it("says how good the model is and how to use it", () => {
-    const text = summary(config, { interrupted: false, step: 10, seconds: 62, nelbo });
+    const text = summary(config, { interrupted: false, step: 10, seconds: 62, metrics });
     expect(text).toContain("10 steps in 1m 2s, held-out NELBO 1.235 nats a token (0.400 a byte)");
     expect(text).toContain("unmask generate --model 'runs/my run'");
   });
 
   it("says how an interrupted run goes on", () => {
-    const text = summary(config, { interrupted: true, step: 10, seconds: 62, nelbo: undefined });
+    const text = summary(config, { interrupted: true, step: 10, seconds: 62, metrics: undefined });
     expect(text).toBe("Stopped at step 10 and saved. Go on with: unmask train --resume --out 'runs/my run'");
   });
 });

@@ -14,7 +14,8 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { ConfigError, UsageError } from "../base/errors.ts";
 import { type TrainConfig, trainConfigSchema } from "../train/config.ts";
-import type { TrainEvent } from "../train/events.ts";
+import type { EventOf } from "../train/events.ts";
+import type { TrainOptions as Hooks } from "../train/train.ts";
 import { configText, describeKeys, isOverride, peek, resolveConfig } from "./config.ts";
 import { interruptedExitCode, onInterrupt } from "./interrupt.ts";
 import { duration } from "./numbers.ts";
@@ -44,9 +45,8 @@ export async function trainVerb(positionals: readonly string[], options: TrainOp
   ignoreClosedOutput(); // a run goes on when `| head` has gone
   const { checkDevice } = await import("./device.ts");
   checkDevice(config.device);
-  const { train } = await import("../train/loop.ts");
+  const { planTraining, train } = await import("../train/train.ts");
   if (options.dryRun === true) {
-    const { planTraining } = await import("../train/run.ts");
     const start = await planTraining(config);
     for (const change of options.json ? [] : changes) process.stdout.write(`${change}\n`);
     process.stdout.write(options.json ? `${JSON.stringify(start)}\n` : `${renderStart(start)}\n`);
@@ -57,12 +57,10 @@ export async function trainVerb(positionals: readonly string[], options: TrainOp
   const interrupt = onInterrupt(() =>
     progress.say("Stopping after this step; Ctrl-C again to exit at once."),
   );
-  let finish: Extract<TrainEvent, { type: "finish" }> | undefined;
-  let last: Extract<TrainEvent, { type: "evaluate" }> | undefined;
-  const onEvent = (event: TrainEvent): void => {
+  let finish: EventOf<"finish"> | undefined;
+  const onEvent: NonNullable<Hooks["onEvent"]> = (event) => {
     // Only now has everything been checked, so that a refused run leaves nothing behind.
     if (event.type === "start") saveConfig(config);
-    if (event.type === "evaluate") last = event;
     if (event.type === "finish") finish = event;
     progress.onEvent(event);
   };
@@ -74,12 +72,11 @@ export async function trainVerb(positionals: readonly string[], options: TrainOp
     });
     progress.end();
     const interrupted = result.reason === "interrupted";
-    const nelbo = interrupted ? undefined : last;
     if (options.json)
       process.stdout.write(`${JSON.stringify({ ...result, model: join(result.folder, "model") })}\n`);
     else
       process.stdout.write(
-        `${summary(config, { interrupted, step: result.step, seconds: finish?.seconds, nelbo })}\n`,
+        `${summary(config, { interrupted, step: result.step, seconds: finish?.seconds, metrics: result.metrics })}\n`,
       );
     return interrupted ? interruptedExitCode : 0;
   } finally {
@@ -209,18 +206,17 @@ interface Outcome {
   readonly interrupted: boolean;
   readonly step: number;
   readonly seconds: number | undefined;
-  readonly nelbo: { readonly nelbo: number; readonly natsPerByte: number } | undefined;
+  readonly metrics: Readonly<Record<string, number>> | undefined;
 }
 
-export function summary({ out }: TrainConfig, { interrupted, step, seconds, nelbo }: Outcome): string {
+export function summary({ out }: TrainConfig, { interrupted, step, seconds, metrics }: Outcome): string {
   const quoted = /^[\w./-]+$/.test(out) ? out : `'${out.replaceAll("'", "'\\''")}'`;
   if (interrupted) {
     return `Stopped at step ${step} and saved. Go on with: unmask train --resume --out ${quoted}`;
   }
   const time = seconds === undefined ? "" : ` in ${duration(seconds)}`;
-  const quality =
-    nelbo === undefined
-      ? ""
-      : `, held-out NELBO ${nelbo.nelbo.toFixed(3)} nats a token (${nelbo.natsPerByte.toFixed(3)} a byte)`;
+  const { nelbo, nats_per_byte: perByte } = metrics ?? {};
+  const bytes = perByte === undefined ? "" : ` (${perByte.toFixed(3)} a byte)`;
+  const quality = nelbo === undefined ? "" : `, held-out NELBO ${nelbo.toFixed(3)} nats a token${bytes}`;
   return `Done: ${step} steps${time}${quality}.\nWrite with it: unmask generate --model ${quoted} --steps 64`;
 }

@@ -1,5 +1,12 @@
-// Full state of a run: weights, average, optimiser, counters. A checkpoint is a folder written under a temporary
-// name and renamed when complete, so that a kill at any moment leaves either the old ones or a whole new one.
+// Full state of a run: weights, averages, optimisers, counters. A checkpoint is a folder written under a temporary name
+// and renamed when complete, so that a kill at any moment leaves either the old ones or a whole new one.
+//
+//   step-<n>/weights.safetensors            <network>.weights.<name>, <network>.average.<name>
+//   step-<n>/optimiser-<i>-of-<k>.safetensors   <network>.<name>.mean, .square, .master of process i's part
+//   step-<n>/counters.json
+//
+// Processes write into one folder (a shared file system); state is named by parameter, so that any number of them may
+// go on from it.
 
 import {
   existsSync,
@@ -13,16 +20,17 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import {
-  type AdamW,
+  type Checkpoint,
   copy_,
   noGrad,
   openSafetensors,
   saveSafetensors,
   scope,
   type Tensor,
+  type World,
 } from "@unmask/torch";
 import { CheckpointError, UnmaskError } from "../base/errors.ts";
-import type { MovingAverage } from "./ema.ts";
+import type { Trained } from "./trained.ts";
 
 /** What besides tensors a run needs to go on exactly where it was. */
 export interface Counters {
@@ -30,31 +38,39 @@ export interface Counters {
   smoothedLoss: number;
   /** Training time so far, seconds (a limit in minutes counts over resumptions). */
   seconds: number;
-  optimiserSteps: number;
-  averageUpdates: number;
+  /** Tokens fed so far. */
+  tokens: number;
+  /** By network. */
+  updates: Record<string, { optimiser: number; average: number }>;
   /** Digest of what must not change between parts of a run: data, tokenizer, model, optimiser settings. */
   fingerprint: string;
 }
 
-export interface RunState {
-  parameters: ReadonlyMap<string, Tensor>;
-  average: MovingAverage;
-  optimiser: AdamW;
-}
+export type TrainedByRole = ReadonlyMap<string, Trained>;
 
-const stateFile = "state.safetensors";
+const weightsFile = "weights.safetensors";
 const countersFile = "counters.json";
+const optimiserFile = (rank: number, size: number): string => `optimiser-${rank + 1}-of-${size}.safetensors`;
 const pattern = /^step-(\d+)$/;
-/** Begins the names of folders that are being written; a run has one process, so others' are left from a kill. */
+/** Begins the names of folders that are being written; a run is one, so others' are left from a kill. */
 const unfinished = ".writing-";
 const fallBack = "remove this checkpoint's folder to fall back to an earlier one";
 
-function tensorsOf({ parameters, average, optimiser }: RunState): Map<string, Tensor> {
-  return new Map([
-    ...[...parameters].map(([name, tensor]) => [`weights.${name}`, tensor] as const),
-    ...[...average.averages].map(([name, tensor]) => [`average.${name}`, tensor] as const),
-    ...[...optimiser.state()].map(([name, tensor]) => [`optimiser.${name}`, tensor] as const),
-  ]);
+function weightsOf(trained: TrainedByRole): Map<string, Tensor> {
+  return new Map(
+    [...trained].flatMap(([role, { parameters, average }]) => [
+      ...[...parameters].map(([name, one]) => [`${role}.weights.${name}`, one] as const),
+      ...[...(average?.averages ?? [])].map(([name, one]) => [`${role}.average.${name}`, one] as const),
+    ]),
+  );
+}
+
+function optimisersOf(trained: TrainedByRole): Map<string, Tensor> {
+  return new Map(
+    [...trained].flatMap(([role, { optimiser }]) =>
+      [...optimiser.state()].map(([name, one]) => [`${role}.${name}`, one] as const),
+    ),
+  );
 }
 
 /** Steps of the whole checkpoints in a folder, ascending. */
@@ -72,35 +88,65 @@ export function checkpointSteps(folder: string): number[] {
     .sort((a, b) => a - b);
 }
 
-/** Writes checkpoint `step-<step>` and removes all but the newest `keep`. Returns its folder. */
-export function saveCheckpoint(folder: string, state: RunState, counters: Counters, keep: number): string {
+export interface SaveOptions {
+  readonly world: World;
+  /** Checkpoints kept. */
+  readonly keep: number;
+}
+
+/**
+ * Writes checkpoint `step-<step>` and removes all but the newest `keep`; called by every process. Returns its folder.
+ */
+export async function saveCheckpoint(
+  folder: string,
+  trained: TrainedByRole,
+  counters: Counters,
+  { world, keep }: SaveOptions,
+): Promise<string> {
   const target = join(folder, `step-${counters.step}`);
-  const temporary = join(folder, `${unfinished}${counters.step}-${process.pid}`);
-  try {
-    mkdirSync(folder, { recursive: true });
-    removeUnfinished(folder);
-    mkdirSync(temporary);
-    saveSafetensors(join(temporary, stateFile), tensorsOf(state));
-    writeFileSync(join(temporary, countersFile), `${JSON.stringify(counters, null, 2)}\n`, { flush: true });
-    rmSync(target, { recursive: true, force: true });
-    renameSync(temporary, target);
-  } catch (error) {
-    try {
-      removeUnfinished(folder);
-    } catch {
-      // the first error is the one to tell
-    }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UnmaskError(
-      `${target}: the checkpoint could not be written (${reason}); earlier checkpoints are untouched, make room and run again with --resume`,
-      { folder: target },
-      { cause: error },
-    );
+  const temporary = join(folder, `${unfinished}${counters.step}`);
+  const first = world.rank === 0;
+  for (const [role, { optimiser, average }] of trained) {
+    counters.updates[role] = { optimiser: optimiser.steps, average: average?.updates ?? 0 };
   }
-  for (const step of checkpointSteps(folder).slice(0, -keep)) {
-    rmSync(join(folder, `step-${step}`), { recursive: true, force: true });
+  try {
+    if (first) {
+      mkdirSync(folder, { recursive: true });
+      removeUnfinished(folder);
+      mkdirSync(temporary);
+      saveSafetensors(join(temporary, weightsFile), weightsOf(trained));
+      writeFileSync(join(temporary, countersFile), `${JSON.stringify(counters, null, 2)}\n`, { flush: true });
+    }
+    await world.barrier();
+    saveSafetensors(join(temporary, optimiserFile(world.rank, world.size)), optimisersOf(trained));
+    await world.barrier();
+    if (first) {
+      rmSync(target, { recursive: true, force: true });
+      renameSync(temporary, target);
+    }
+  } catch (error) {
+    throw unwritten(folder, target, error);
+  }
+  if (first) {
+    for (const step of checkpointSteps(folder).slice(0, -keep)) {
+      rmSync(join(folder, `step-${step}`), { recursive: true, force: true });
+    }
   }
   return target;
+}
+
+function unwritten(folder: string, target: string, error: unknown): UnmaskError {
+  try {
+    removeUnfinished(folder);
+  } catch {
+    // the first error is the one to tell
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return new UnmaskError(
+    `${target}: the checkpoint could not be written (${reason}); earlier checkpoints are untouched, make room and run again with --resume`,
+    { folder: target },
+    { cause: error },
+  );
 }
 
 function removeUnfinished(folder: string): void {
@@ -109,8 +155,12 @@ function removeUnfinished(folder: string): void {
   }
 }
 
-/** Restores the newest whole checkpoint into `state`; undefined if there is none. */
-export function loadCheckpoint(folder: string, state: RunState, fingerprint: string): Counters | undefined {
+/** Restores the newest whole checkpoint into `trained`; undefined if there is none. */
+export function loadCheckpoint(
+  folder: string,
+  trained: TrainedByRole,
+  fingerprint: string,
+): Counters | undefined {
   const step = checkpointSteps(folder).at(-1);
   if (step === undefined) return undefined;
   const path = join(folder, `step-${step}`);
@@ -121,26 +171,44 @@ export function loadCheckpoint(folder: string, state: RunState, fingerprint: str
       { folder: path },
     );
   }
-  const saved = readState(join(path, stateFile));
+  const weights = readState(join(path, weightsFile));
+  const optimisers = readdirSync(path)
+    .filter((name) => /^optimiser-\d+-of-\d+\.safetensors$/.test(name))
+    .map((name) => readState(join(path, name)));
+  restore(path, weightsOf(trained), [weights]);
+  restore(path, optimisersOf(trained), optimisers);
+  for (const [role, { optimiser, average }] of trained) {
+    const done = counters.updates[role];
+    if (done === undefined) {
+      throw new CheckpointError(
+        `${path}: ${countersFile} does not count the updates of "${role}"; ${fallBack}`,
+      );
+    }
+    const { optimiser: steps, average: updates } = done;
+    optimiser.steps = steps;
+    if (average !== undefined) average.updates = updates;
+  }
+  return counters;
+}
+
+function restore(path: string, targets: ReadonlyMap<string, Tensor>, files: readonly Checkpoint[]): void {
   noGrad(() =>
     scope(() => {
-      for (const [name, target] of tensorsOf(state)) {
-        const found = saved.names.includes(name) ? saved.info(name).shape.join() : "none";
-        if (found !== target.shape.join()) {
+      for (const [name, target] of targets) {
+        const file = files.find(({ names }) => names.includes(name));
+        const found = file === undefined ? "none" : file.info(name).shape.join();
+        if (file === undefined || found !== target.shape.join()) {
           throw new CheckpointError(
             `${path}: tensor "${name}" has shape [${found}], needed [${target.shape.join()}]; the checkpoint is damaged, ${fallBack}`,
           );
         }
-        copy_(target, saved.tensor(name));
+        copy_(target, file.tensor(name));
       }
     }),
   );
-  state.optimiser.steps = counters.optimiserSteps;
-  state.average.updates = counters.averageUpdates;
-  return counters;
 }
 
-function readState(path: string) {
+function readState(path: string): Checkpoint {
   try {
     return openSafetensors(path);
   } catch (error) {
@@ -156,11 +224,17 @@ function readCounters(path: string): Counters {
   } catch (error) {
     throw new CheckpointError(`${path}: missing or damaged; ${fallBack}`, { path }, { cause: error });
   }
-  const { fingerprint, ...numbers } = (value ?? {}) as Partial<Counters>;
-  const whole = [numbers.step, numbers.optimiserSteps, numbers.averageUpdates];
-  const positive = [...whole, numbers.smoothedLoss, numbers.seconds];
+  const { fingerprint, step, smoothedLoss, seconds, tokens, updates } = (value ?? {}) as Partial<Counters>;
+  const whole = [
+    step,
+    tokens,
+    ...Object.values(updates ?? {}).flatMap((one) => [one?.optimiser, one?.average]),
+  ];
+  const positive = [...whole, seconds];
   const sound =
     typeof fingerprint === "string" &&
+    typeof updates === "object" &&
+    Number.isFinite(smoothedLoss) &&
     whole.every(Number.isSafeInteger) &&
     positive.every((one) => typeof one === "number" && one >= 0);
   if (!sound) throw new CheckpointError(`${path}: a counter is missing or wrong; ${fallBack}`, { path });

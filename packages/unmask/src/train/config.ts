@@ -37,11 +37,20 @@ export const trainConfigSchema = z.strictObject({
       error: "hidden_size must be a multiple of 2 · heads (each head turns pairs of numbers)",
     })
     .prefault({}),
+  objective: z
+    .strictObject({
+      noise: z
+        .enum(["absorbing", "uniform"])
+        .default("absorbing")
+        .describe("masks, or any token in the place of another"),
+    })
+    .prefault({}),
   train: z
     .strictObject({
       steps: positive.optional().describe("5000 if neither steps nor minutes is given"),
       minutes: z.number().positive().optional().describe("finish the schedule and stop after this long"),
-      batch_size: positive.default(64),
+      batch_size: positive.default(64).describe("examples of an update, over all workers"),
+      micro_batch_size: positive.optional().describe("most examples in one forward; the rest is accumulated"),
       learning_rate: z.number().positive().default(3e-3),
       schedule: z.enum(["constant", "linear", "cosine"]).default("cosine"),
       warmup: z.number().int().nonnegative().default(100).describe("steps"),
@@ -50,9 +59,20 @@ export const trainConfigSchema = z.strictObject({
       beta1: z.number().min(0).max(1).default(0.9),
       beta2: z.number().min(0).max(1).default(0.99),
       clip: z.number().positive().default(1).describe("global norm of gradients"),
-      ema: z.number().min(0).max(1).default(0.999).describe("decay of the averaged weights"),
+      ema: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.999)
+        .describe("decay of the averaged weights; 0 for no average"),
       evaluate_every: z.number().int().nonnegative().default(500).describe("steps; 0 only at the end"),
       save_every: z.number().int().nonnegative().default(500).describe("steps; 0 only at the end"),
+      ratios_every: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(100)
+        .describe("steps between reports of the loss by masked share; 0 for none"),
       keep: positive.default(2).describe("checkpoints kept"),
     })
     .prefault({}),

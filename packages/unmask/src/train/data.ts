@@ -1,11 +1,14 @@
 // From a configuration to token rows: read the corpus, hold out its end, make or train a tokenizer, cut rows.
 
+import { createHash } from "node:crypto";
 import { ConfigError, invariant } from "../base/errors.ts";
 import { permutation, streams } from "../base/rng.ts";
 import { byteTokenizer, trainBpeTokenizer, trainWordTokenizer } from "../text/new-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { TrainConfig } from "./config.ts";
 import { chunk, readCorpus, splitHeldOut } from "./corpus.ts";
+import type { ExampleSource } from "./method.ts";
+import type { Row } from "./row-batch.ts";
 
 export interface Rows {
   /** Token ids [count · length]. */
@@ -70,6 +73,19 @@ function makeTokenizer({ tokenizer }: TrainConfig, texts: readonly string[]): To
   if (tokenizer.kind === "words") return trainWordTokenizer(texts);
   return trainBpeTokenizer(texts, { size: tokenizer.size });
 }
+
+/** Rows in memory as examples: in a new order every epoch, which the number alone decides. */
+export function rowSource(rows: Rows, seed: number): ExampleSource<Row> {
+  const order = exampleOrder(rows.count, seed);
+  return {
+    fingerprint: createHash("sha256").update(rows.ids).digest("hex"),
+    count: rows.count,
+    at: async (numbers) => numbers.map((example) => rowAt(rows, order(example))),
+  };
+}
+
+export const rowAt = ({ ids, length }: Rows, row: number): Row =>
+  ids.subarray(row * length, (row + 1) * length);
 
 /**
  * Which row example n of the run is: the rows in a new order every epoch. n depends on step and place in the

@@ -8,7 +8,7 @@ import { load } from "../generate/load.ts";
 import { checkpointSteps } from "./checkpoint.ts";
 import { type TrainConfig, trainConfigSchema } from "./config.ts";
 import type { TrainEvent } from "./events.ts";
-import { train } from "./loop.ts";
+import { train } from "./train.ts";
 
 const root = mkdtempSync(join(tmpdir(), "unmask-loop-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -79,7 +79,11 @@ async function failure(work: Promise<unknown>): Promise<UnmaskError> {
 
 const checkpoints = (config: TrainConfig): string => join(config.out, "checkpoints");
 const stateOf = (config: TrainConfig, step: number): Buffer =>
-  readFileSync(join(checkpoints(config), `step-${step}`, "state.safetensors"));
+  Buffer.concat(
+    ["weights.safetensors", "optimiser-1-of-1.safetensors"].map((name) =>
+      readFileSync(join(checkpoints(config), `step-${step}`, name)),
+    ),
+  );
 const countersOf = (config: TrainConfig, step: number): Record<string, unknown> => {
   const { seconds: _, ...rest } = JSON.parse(
     readFileSync(join(checkpoints(config), `step-${step}`, "counters.json"), "utf8"),
@@ -148,7 +152,7 @@ describe("a resumed run", () => {
     const config = configFor({ train: { save_every: 2 } });
     const whole = await run(config, { until: 4 });
     const newest = join(checkpoints(config), "step-4");
-    writeFileSync(join(newest, "state.safetensors"), stateOf(config, 4).subarray(0, 1000));
+    writeFileSync(join(newest, "weights.safetensors"), stateOf(config, 4).subarray(0, 1000));
     expect((await failure(train(config, { resume: true }))).message).toContain(newest);
     rmSync(newest, { recursive: true });
     const { steps } = await run(config, { resume: true });
@@ -172,7 +176,7 @@ describe("training", () => {
       train: { steps: 150, batch_size: 16, learning_rate: 0.01, evaluate_every: 75, ema: 0.9 },
     });
     const events: TrainEvent[] = [];
-    const { nelbo } = await train(config, {
+    const { metrics } = await train(config, {
       onEvent: (event) => {
         events.push(event);
         if (event.type === "step") counts.push(liveTensors().count);
@@ -186,7 +190,7 @@ describe("training", () => {
     expect(losses[0]! / Math.log(tokenizer.vocabularySize - 1)).toBeLessThan(1.3);
     // Knowing the words alone gives ln 3: it must use their order.
     expect(mean(losses.slice(-20))).toBeLessThan(0.8 * Math.log(3));
-    expect(nelbo).toBeLessThan(0.8 * Math.log(3));
+    expect(metrics!.nelbo!).toBeLessThan(0.8 * Math.log(3));
     expect(events.filter((event) => event.type === "evaluate").map((event) => event.step)).toEqual([
       75, 150, 150,
     ]);
@@ -225,7 +229,7 @@ describe("training", () => {
   it("that is aborted before its first step takes none and still leaves a model", async () => {
     const config = configFor();
     const result = await train(config, { signal: AbortSignal.abort() });
-    expect(result).toMatchObject({ step: 0, reason: "interrupted", nelbo: undefined });
+    expect(result).toMatchObject({ step: 0, reason: "interrupted", metrics: undefined });
     await load(config.out);
   });
 
@@ -240,7 +244,9 @@ describe("training", () => {
       train: { steps: 50, save_every: 1, learning_rate: 1e37, warmup: 0, schedule: "constant" },
     });
     const error = await failure(train(config));
-    expect(error.message).toMatch(/the loss became .* at step \d+; lower train\.learning_rate \(1e\+37\)/);
+    expect(error.message).toMatch(
+      /the loss became .* at step \d+; the batch is kept in .*failed-batch-\d+\.json; lower train\.learning_rate/,
+    );
     expect(error.exitCode).toBe(1);
   });
 });

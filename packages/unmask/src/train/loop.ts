@@ -1,190 +1,214 @@
-// The training loop of masked diffusion (MDLM): corrupt, forward at the masked positions, NELBO, backward, clip,
-// AdamW, average. Every random number is keyed by the example, and the full state is saved, so that a resumed run
-// continues bit for bit on the CPU.
+// The training loop: steps, evaluation, checkpoints, events, until the last step, the end of the time, or an interrupt.
+// It knows no method's name. The full state is saved, and every random number is keyed by the example, so that a resumed
+// run goes on bit for bit on the CPU.
 
-import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { backward, clipGradients, item, scope } from "@unmask/torch";
-import { ConfigError, UnmaskError } from "../base/errors.ts";
-import { saveModel } from "../models/mdlm-save.ts";
-import { saveTokenizer } from "../text/tokenizer-files.ts";
-import { noisyBatch } from "./batch.ts";
-import { saveCheckpoint } from "./checkpoint.ts";
-import type { TrainConfig } from "./config.ts";
-import type { TrainEvent, TrainHooks } from "./events.ts";
-import { batchLoss, heldOutNelbo } from "./loss.ts";
-import { disposeRun, noise, prepare, type Run, scheduleLength, startEvent, totalSteps } from "./run.ts";
+import { ConfigError } from "../base/errors.ts";
+import { type Counters, saveCheckpoint } from "./checkpoint.ts";
+import type { EventOf, TrainEvent, TrainHooks } from "./events.ts";
+import { MetricsFile } from "./metrics-file.ts";
+import { NonFiniteError, nonFiniteFailure, saveBatch } from "./non-finite.ts";
+import { RatioBuckets, ratioBuckets } from "./ratio-buckets.ts";
+import { type Job, type StepOutcome, takeStep } from "./step.ts";
+import { TensorBoardFile } from "./tensorboard.ts";
 
-/** Held-out rows looked at during the run; the end looks at all of them (up to `finalRows` draws). */
-const quickRows = 256;
-const finalRows = 4096;
+export interface LoopSettings {
+  /** Folder of the run. */
+  readonly folder: string;
+  /** Infinity where only time is limited. */
+  readonly steps: number;
+  readonly minutes?: number | undefined;
+  /** Steps between evaluations, between checkpoints, and between reports of losses by masked share; 0 for none. */
+  readonly evaluateEvery: number;
+  readonly saveEvery: number;
+  readonly ratiosEvery: number;
+  /** Checkpoints kept. */
+  readonly keep: number;
+}
+
+export type Metrics = Readonly<Record<string, number>>;
+
+/** A job under way. */
+export interface Run<Networks, Example, Prepared, Batch> extends Job<Networks, Example, Prepared, Batch> {
+  readonly settings: LoopSettings;
+  readonly counters: Counters;
+  readonly start: EventOf<"start">;
+  /** Figures on held-out data; the last one of a run may look at more of it. */
+  evaluate?(when: { step: number; last: boolean }): Promise<Metrics | undefined> | Metrics | undefined;
+  /** Writes the models that come of it. */
+  exportModels(): Promise<void>;
+}
 
 export interface TrainResult {
   folder: string;
   step: number;
-  /** Held-out NELBO of the averaged weights, nats a token. */
-  nelbo: number | undefined;
+  /** What the last evaluation found; absent for an interrupted run. */
+  metrics: Metrics | undefined;
   reason: "done" | "interrupted";
 }
 
-/** Trains (or goes on training) as configured; resolves when done or interrupted, with the model saved. */
-export async function train(
-  config: TrainConfig,
-  hooks: TrainHooks & { resume?: boolean | undefined } = {},
+/** Goes on from the counters to the end; resolves when done or interrupted, with models and full state saved. */
+export async function runLoop<Networks, Example, Prepared, Batch>(
+  run: Run<Networks, Example, Prepared, Batch>,
+  hooks: TrainHooks,
 ): Promise<TrainResult> {
-  const run = await prepare(config, hooks.resume === true);
-  try {
-    return await trainPrepared(run, hooks);
-  } finally {
-    disposeRun(run);
-  }
-}
-
-async function trainPrepared(run: Run, hooks: TrainHooks): Promise<TrainResult> {
-  const { config } = run;
-  if (run.firstStep > totalSteps(config)) {
+  const { settings, counters, world } = run;
+  if (counters.step > settings.steps) {
     throw new ConfigError(
-      `${config.out} has been trained for ${run.firstStep} steps and train.steps is ${totalSteps(config)}; give at least ${run.firstStep}`,
+      `${settings.folder} has been trained for ${counters.step} steps and train.steps is ${settings.steps}; give at least ${counters.step}`,
     );
   }
-  const emit = (event: TrainEvent): void => {
-    hooks.onEvent?.(event);
-    appendFileSync(join(config.out, "metrics.jsonl"), `${JSON.stringify(event)}\n`);
+  const emit = emitter(run, hooks);
+  emit(run.start);
+  const clock = new Clock(counters);
+  const buckets = new RatioBuckets();
+  let saved = counters.step === 0 ? -1 : counters.step;
+  const save = async (): Promise<void> => {
+    if (saved === counters.step || counters.step === 0) return;
+    saved = counters.step;
+    const options = { world, keep: settings.keep };
+    const folder = await saveCheckpoint(join(settings.folder, "checkpoints"), run.trained, counters, options);
+    emit({ type: "checkpoint", step: saved, folder });
   };
-  emit(startEvent(run.plan, run.firstStep));
-  const began = performance.now();
-  const earlier = run.counters.seconds;
-  let saved = run.counters.step;
-  const save = (): void => {
-    if (saved === run.counters.step) return;
-    saved = run.counters.step;
-    emit({ type: "checkpoint", step: saved, folder: checkpoint(run) });
+  const evaluate = async (last: boolean): Promise<Metrics | undefined> => {
+    const metrics = world.rank === 0 ? await run.evaluate?.({ step: counters.step, last }) : undefined;
+    if (metrics !== undefined) emit({ type: "evaluate", step: counters.step, metrics });
+    return metrics;
   };
-  while (!isDone(run) && hooks.signal?.aborted !== true) {
-    const outcome = step(run);
-    run.counters.seconds = earlier + (performance.now() - began) / 1000;
-    emit(stepEvent(run, outcome, performance.now() - began));
-    const { evaluate_every: evaluateEvery, save_every: saveEvery } = config.train;
-    if (evaluateEvery > 0 && run.counters.step % evaluateEvery === 0) emit(evaluation(run, quickRows));
-    if (saveEvery > 0 && run.counters.step % saveEvery === 0) save();
+  const due = (every: number) => every > 0 && counters.step % every === 0;
+  while (await goesOn(run, hooks.signal)) {
+    const outcome = await step(run, buckets);
+    emit(stepEvent(run, outcome, clock));
+    if (due(settings.ratiosEvery)) await reportRatios(run, buckets, emit);
+    if (due(settings.evaluateEvery)) await evaluate(false);
+    if (due(settings.saveEvery)) await save();
     await nextTurn();
   }
-  save();
+  await save();
   const reason = isDone(run) ? "done" : "interrupted";
-  const last = reason === "done" && run.data.heldOut.count > 0 ? evaluation(run, finalRows) : undefined;
-  if (last !== undefined) emit(last);
-  await exportModel(run);
-  const result = { folder: config.out, step: run.counters.step, nelbo: last?.nelbo, reason } as const;
-  emit({ type: "finish", reason, step: result.step, seconds: run.counters.seconds, nelbo: result.nelbo });
-  return result;
+  const metrics = reason === "done" ? await evaluate(true) : undefined;
+  if (world.rank === 0) await run.exportModels();
+  await world.barrier();
+  emit({ type: "finish", reason, step: counters.step, seconds: counters.seconds, metrics });
+  return { folder: settings.folder, step: counters.step, metrics, reason };
+}
+
+/** To the hooks, metrics.jsonl and TensorBoard; rank 0 speaks for all. */
+function emitter(
+  { settings, counters, world }: Pick<Run<unknown, unknown, unknown, unknown>, keyof UsedByEmitter>,
+  hooks: TrainHooks,
+): (event: TrainEvent) => void {
+  if (world.rank !== 0) return () => {};
+  let files: { append(event: TrainEvent): void }[] | undefined;
+  return (event) => {
+    hooks.onEvent?.(event); // first: it makes the folder of a new run
+    files ??= [
+      new MetricsFile(join(settings.folder, "metrics.jsonl"), counters.step),
+      new TensorBoardFile(join(settings.folder, "tensorboard"), counters.step),
+    ];
+    for (const file of files) file.append(event);
+  };
+}
+
+type UsedByEmitter = Pick<Run<unknown, unknown, unknown, unknown>, "settings" | "counters" | "world">;
+
+/** Counts the time of this process on top of that of earlier ones. */
+class Clock {
+  private readonly began = performance.now();
+  private readonly earlier: number;
+  readonly firstStep: number;
+
+  constructor({ seconds, step }: Counters) {
+    this.earlier = seconds;
+    this.firstStep = step;
+  }
+
+  /** Seconds since this process began. */
+  get here(): number {
+    return (performance.now() - this.began) / 1000;
+  }
+
+  get total(): number {
+    return this.earlier + this.here;
+  }
 }
 
 /** Share of the time limit that is used up; 0 without one. */
-function timeShare({ config, counters }: Run): number {
-  return config.train.minutes === undefined ? 0 : counters.seconds / 60 / config.train.minutes;
+function timeShare<N, E, P, B>({ settings, counters }: Run<N, E, P, B>): number {
+  return settings.minutes === undefined ? 0 : counters.seconds / 60 / settings.minutes;
 }
 
-function isDone(run: Run): boolean {
-  return run.counters.step >= totalSteps(run.config) || timeShare(run) >= 1;
+function isDone<N, E, P, B>(run: Run<N, E, P, B>): boolean {
+  return run.counters.step >= run.settings.steps || timeShare(run) >= 1;
 }
 
-/** Warm-up counts steps; after it the schedule follows steps or time, whichever is further on. */
-function learningRate(run: Run): number {
-  const { warmup, learning_rate: base } = run.config.train;
-  const { step } = run.counters;
-  const timed = Math.floor(timeShare(run) * scheduleLength(run.config));
-  return base * run.rate(step < warmup ? step : Math.max(step, Math.max(timed, warmup)));
+/** Clocks and interrupts differ between processes: all go by rank 0's. */
+async function goesOn<N, E, P, B>(run: Run<N, E, P, B>, signal: AbortSignal | undefined): Promise<boolean> {
+  const { world, counters } = run;
+  const stops = signal?.aborted === true ? 1 : 0;
+  if (world.size === 1) return stops === 0 && !isDone(run);
+  const own = world.rank === 0 ? [counters.seconds, stops] : [0, 0];
+  const [seconds, stop] = await world.allReduceNumbers(own);
+  counters.seconds = seconds!;
+  return stop === 0 && !isDone(run);
 }
 
-interface Outcome {
-  loss: number;
-  rate: number;
-  norm: number;
-}
-
-function step(run: Run): Outcome {
-  const { config, counters, state } = run;
-  const size = config.train.batch_size;
-  const rate = learningRate(run);
-  const examples = Array.from({ length: size }, (_, i) => counters.step * size + i);
-  const { seed } = config;
-  const batch = noisyBatch(run.data.train, {
-    seed,
-    maskId: run.data.maskId,
-    schedule: noise,
-    examples,
-    pick: run.pick,
-    ignoreBos: run.data.ignoreBos,
-  });
-  const parameters = [...state.parameters.values()];
-  const { loss, norm } = scope(() => {
-    const total = batchLoss(run.network, batch, run.loss);
-    backward(total);
-    return { loss: item(total), norm: clipGradients(parameters, config.train.clip) };
-  });
-  if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-    throw new UnmaskError(
-      `the loss became ${loss} (gradient norm ${norm}) at step ${counters.step + 1}; lower train.learning_rate (${config.train.learning_rate}) and run again with --resume`,
+async function step<N, E, P, B>(run: Run<N, E, P, B>, buckets: RatioBuckets): Promise<StepOutcome> {
+  const { counters, settings, world } = run;
+  const progress = Math.min(1, Math.max(counters.step / settings.steps, timeShare(run)));
+  try {
+    return await takeStep(run, { step: counters.step, progress, buckets });
+  } catch (error) {
+    if (!(error instanceof NonFiniteError)) throw error;
+    const rank = world.size === 1 ? "" : `-rank-${world.rank}`;
+    const file = join(settings.folder, `failed-batch-${counters.step + 1}${rank}.json`);
+    saveBatch(file, error.found);
+    throw nonFiniteFailure(
+      error.found,
+      file,
+      "lower train.learning_rate, or look at that batch, and run again with --resume",
     );
   }
-  state.optimiser.step(rate);
-  state.optimiser.zeroGradients();
-  state.average.update(state.parameters);
-  counters.step++;
-  counters.smoothedLoss = counters.step === 1 ? loss : 0.98 * counters.smoothedLoss + 0.02 * loss;
-  return { loss, rate, norm };
 }
 
-function stepEvent(run: Run, { loss, rate, norm }: Outcome, milliseconds: number): TrainEvent {
-  const { counters, config } = run;
-  const done = counters.step - run.firstStep;
-  const seconds = milliseconds / 1000;
-  const steps = totalSteps(config);
-  const bySteps = (seconds / done) * (steps - counters.step);
+function stepEvent<N, E, P, B>(
+  { settings, counters }: Run<N, E, P, B>,
+  { phases, tokens }: StepOutcome,
+  clock: Clock,
+): TrainEvent {
+  const main = phases.findLast(({ updates }) => updates === "student") ?? phases.at(-1);
+  const loss = main?.loss ?? 0;
+  counters.step++;
+  counters.seconds = clock.total;
+  counters.smoothedLoss = counters.step === 1 ? loss : 0.98 * counters.smoothedLoss + 0.02 * loss;
+  counters.tokens += tokens;
+  const { here: seconds } = clock;
+  const bySteps = (seconds / (counters.step - clock.firstStep)) * (settings.steps - counters.step);
   const byTime =
-    config.train.minutes === undefined
-      ? Number.POSITIVE_INFINITY
-      : config.train.minutes * 60 - counters.seconds;
+    settings.minutes === undefined ? Number.POSITIVE_INFINITY : settings.minutes * 60 - counters.seconds;
+  const telling = phases.length > 1 || phases.some(({ terms }) => Object.keys(terms).length > 0);
   return {
     type: "step",
     step: counters.step,
-    steps,
+    steps: settings.steps,
     loss,
     smoothedLoss: counters.smoothedLoss,
-    learningRate: rate,
-    gradientNorm: norm,
-    tokensPerSecond: (done * config.train.batch_size * config.model.length) / seconds,
+    learningRate: main?.learningRate ?? 0,
+    gradientNorm: main?.gradientNorm ?? 0,
+    tokensPerSecond: counters.tokens / counters.seconds,
     seconds,
     secondsLeft: Math.max(0, Math.min(bySteps, byTime)),
+    ...(telling ? { phases } : {}),
   };
 }
 
-function evaluation(run: Run, limit: number): Extract<TrainEvent, { type: "evaluate" }> {
-  const draws = limit === finalRows ? Math.max(1, Math.floor(finalRows / run.data.heldOut.count)) : 1;
-  const options = {
-    ...run.loss,
-    seed: run.config.seed,
-    maskId: run.data.maskId,
-    schedule: noise,
-    limit,
-    draws,
-    ignoreBos: run.data.ignoreBos,
-  };
-  const nelbo = heldOutNelbo(run.averaged, run.data.heldOut, options);
-  return { type: "evaluate", step: run.counters.step, nelbo, natsPerByte: nelbo * run.data.tokensPerByte };
-}
-
-function checkpoint({ config, state, counters }: Run): string {
-  counters.optimiserSteps = state.optimiser.steps;
-  counters.averageUpdates = state.average.updates;
-  return saveCheckpoint(join(config.out, "checkpoints"), state, counters, config.train.keep);
-}
-
-/** The averaged weights as a model folder: what generate and every later stage read. */
-async function exportModel({ config, data, model, state }: Run): Promise<void> {
-  const folder = join(config.out, "model");
-  mkdirSync(folder, { recursive: true });
-  saveModel(folder, model, state.average.averages);
-  await saveTokenizer(data.tokenizer, folder);
+async function reportRatios<N, E, P, B>(
+  { world, counters }: Run<N, E, P, B>,
+  buckets: RatioBuckets,
+  emit: (event: TrainEvent) => void,
+): Promise<void> {
+  const numbers = world.size === 1 ? buckets.numbers() : await world.allReduceNumbers(buckets.numbers());
+  buckets.reset();
+  emit({ type: "ratios", step: counters.step, buckets: ratioBuckets(numbers) });
 }

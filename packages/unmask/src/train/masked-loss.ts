@@ -1,6 +1,6 @@
 // A prepared batch through a network: the one place where objectives meet tensors.
 
-import { type Device, mul, type ProductDtype, sum, type Tensor, tensor } from "@unmask/torch";
+import { mul, type ProductDtype, sum, type Tensor, tensor } from "@unmask/torch";
 import type { NoiseProcess } from "../diffusion/noise.ts";
 import type { Network } from "../models/family.ts";
 import type { MaskedBatch } from "./masked-batch.ts";
@@ -8,7 +8,6 @@ import type { MaskedBatch } from "./masked-batch.ts";
 export interface MaskedLossOptions {
   readonly noise: NoiseProcess;
   readonly products?: ProductDtype | undefined;
-  readonly device?: Device | undefined;
   /** Size of the global batch that this one is a part of; the batch's own by default. */
   readonly total?: number | undefined;
 }
@@ -23,7 +22,9 @@ export interface MaskedLoss {
 const int64 = (values: ArrayLike<number>): BigInt64Array => BigInt64Array.from(Array.from(values), BigInt);
 
 export function maskedLoss(network: Network, batch: MaskedBatch, options: MaskedLossOptions): MaskedLoss {
-  const { noise, products, device = "cpu", total = batch.size } = options;
+  const { noise, products, total = batch.size } = options;
+  const [first] = network.parameters.values();
+  const device = first?.device ?? "cpu";
   const { rows: B, length: L, real, places, allowed } = batch;
   const ids = (values: ArrayLike<number>, shape?: number[]) => tensor(int64(values), shape, { device });
   const flags = (values: Uint8Array, shape: number[]) => tensor(values, shape, { dtype: "bool", device });

@@ -69,6 +69,8 @@ export interface Method<Networks, Example, Prepared, Batch = Prepared> {
   readonly name: string;
   prepare(examples: readonly Example[], place: Place): Prepared;
   counts(prepared: Prepared): Counts;
+  /** Tokens that the trained network is fed, for the speed shown. */
+  tokens(prepared: Prepared): number;
   /**
    * What the networks themselves add to a batch, without gradients: rollouts, a teacher's distributions. Without it the
    * phases see what was prepared. Host arrays, or tensors that the loop frees after the step.

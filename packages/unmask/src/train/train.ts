@@ -1,0 +1,29 @@
+// Training as `unmask train` does it: a configuration in, a folder with checkpoints, metrics and a model out.
+
+import type { World } from "@unmask/torch";
+import type { TrainConfig } from "./config.ts";
+import type { EventOf, TrainHooks } from "./events.ts";
+import { runLoop, type TrainResult } from "./loop.ts";
+import { planRun, prepareRun, startEvent } from "./run.ts";
+
+export interface TrainOptions extends TrainHooks {
+  /** Go on from the newest checkpoint in the folder. */
+  readonly resume?: boolean | undefined;
+  /** The processes that train together; this one alone by default. */
+  readonly world?: World | undefined;
+}
+
+/** Trains (or goes on training) as configured; resolves when done or interrupted, with the model saved. */
+export async function train(config: TrainConfig, options: TrainOptions = {}): Promise<TrainResult> {
+  const run = await prepareRun(config, options.resume === true, options.world);
+  try {
+    return await runLoop(run, options);
+  } finally {
+    run.dispose();
+  }
+}
+
+/** The start event that training would begin with; reads the data and allocates nothing. */
+export async function planTraining(config: TrainConfig): Promise<EventOf<"start">> {
+  return startEvent(await planRun(config));
+}
