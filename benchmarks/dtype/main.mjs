@@ -3,14 +3,14 @@
 // training run's model (the quickstart's, say) with its weights as float32, bfloat16 and int8, the same noise each time.
 
 import { join } from "node:path";
-import { tensor } from "@unmask/torch";
 import { resolveConfig } from "../../packages/unmask/dist/cli/config.js";
-import { maskColumn } from "../../packages/unmask/dist/diffusion/objective.js";
+import { absorbingNoise } from "../../packages/unmask/dist/diffusion/noise.js";
 import { logLinear } from "../../packages/unmask/dist/diffusion/schedule.js";
 import { load, maskIdOf } from "../../packages/unmask/dist/generate/load.js";
 import { trainConfigSchema } from "../../packages/unmask/dist/train/config.js";
-import { loadTrainingData } from "../../packages/unmask/dist/train/data.js";
-import { heldOutNelbo } from "../../packages/unmask/dist/train/loss.js";
+import { loadTrainingData, rowAt } from "../../packages/unmask/dist/train/data.js";
+import { heldOutLoss } from "../../packages/unmask/dist/train/held-out.js";
+import { rowMethod } from "../../packages/unmask/dist/train/masked-method.js";
 import { hardware } from "../lib/machine.mjs";
 import { readOptions } from "../lib/options.mjs";
 import { save } from "../lib/report.mjs";
@@ -62,16 +62,17 @@ async function measure(run, dtype) {
   const { config } = resolveConfig(trainConfigSchema, { file: join(run, "config.yaml") });
   const model = await load(run, { dtype });
   const data = await loadTrainingData(config, model.tokenizer);
-  const column = tensor(maskColumn(model.facts.vocabularySize, maskIdOf(model)));
-  const nelbo = heldOutNelbo(model.network, data.heldOut, {
-    ...{ seed: 0, maskColumn: column, products: "float32", schedule: logLinear() },
-    ...{ maskId: maskIdOf(model), ignoreBos: model.facts.givenBegin, limit: rows, draws },
-  });
+  const { vocabularySize, givenBegin } = model.facts;
+  const noise = absorbingNoise({ schedule: logLinear(), vocabularySize, maskId: maskIdOf(model) });
+  const examples = Array.from({ length: Math.min(rows, data.heldOut.count) }, (_, row) =>
+    rowAt(data.heldOut, row),
+  );
+  const method = rowMethod({ noise, givenBegin });
+  const nelbo = heldOutLoss(model.network, method, examples, { seed: 0, products: "float32", draws });
   const bytes = [...model.network.parameters.values()].reduce((sum, { size, dtype: stored }) => {
     const width = stored === "int8" ? 1 : stored === "bfloat16" ? 2 : 4;
     return sum + size * width;
   }, 0);
-  column.dispose();
   model.dispose();
   return { dtype, nelbo, bytes };
 }

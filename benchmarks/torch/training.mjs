@@ -15,12 +15,12 @@ import {
   tensor,
 } from "@unmask/torch";
 import { fillUniform, streams } from "../../packages/unmask/dist/base/rng.js";
-import { maskColumn } from "../../packages/unmask/dist/diffusion/objective.js";
+import { absorbingNoise } from "../../packages/unmask/dist/diffusion/noise.js";
 import { logLinear } from "../../packages/unmask/dist/diffusion/schedule.js";
 import { initialiseMdlm } from "../../packages/unmask/dist/models/initialise.js";
 import { Mdlm } from "../../packages/unmask/dist/models/mdlm.js";
-import { noisyBatch } from "../../packages/unmask/dist/train/batch.js";
-import { batchLoss } from "../../packages/unmask/dist/train/loss.js";
+import { maskedLoss } from "../../packages/unmask/dist/train/masked-loss.js";
+import { rowBatch } from "../../packages/unmask/dist/train/row-batch.js";
 import { uniforms } from "../lib/inputs.mjs";
 import { timed } from "../lib/pairs.mjs";
 
@@ -34,7 +34,7 @@ import { timed } from "../lib/pairs.mjs";
  * @property {number} batch rows
  *
  * @typedef {import("@unmask/torch").ProductDtype} ProductDtype
- * @typedef {ReturnType<typeof noisyBatch>} NoisyBatch
+ * @typedef {ReturnType<typeof rowBatch>} NoisyBatch
  */
 
 const seed = 1;
@@ -82,12 +82,12 @@ export function trainingCase(size, products, folder) {
       weights,
       dtype: products,
       maskId: size.vocabulary - 1,
-      batches: data.map(({ rows, corrupted, targets, weights: factors }) => ({
-        rows,
-        ids: [...corrupted.ids],
-        positions: [...corrupted.positions],
-        targets: [...targets],
-        weights: [...factors],
+      batches: data.map((batch) => ({
+        rows: batch.rows,
+        ids: [...batch.ids],
+        positions: [...batch.reads],
+        targets: [...batch.targets],
+        weights: [...batch.weights].map((weight) => weight / batch.size),
       })),
       settings,
     },
@@ -106,11 +106,11 @@ function open(config, { products, weights, data }) {
   const list = [...parameters.values()];
   const { learningRate, clip, ...options } = settings;
   const optimiser = new AdamW([{ parameters: list }], options);
-  const column = tensor(maskColumn(config.vocabularySize, config.vocabularySize - 1));
+  const noise = noiseOf(config.vocabularySize);
   const step = () => {
     const batch = /** @type {NoisyBatch} */ (data[optimiser.steps % data.length]);
     const loss = scope(() => {
-      const total = batchLoss(network, batch, { maskColumn: column, products });
+      const total = maskedLoss(network, batch, { noise, products }).loss;
       backward(total);
       clipGradients(list, clip);
       return item(total);
@@ -124,7 +124,7 @@ function open(config, { products, weights, data }) {
     run: (/** @type {number} */ count) => timed(count, step),
     close: () => {
       optimiser.dispose();
-      for (const one of [column, ...list]) one.dispose();
+      for (const one of list) one.dispose();
       emptyCache();
     },
   };
@@ -163,14 +163,11 @@ function makeBatch({ batch, length, vocabulary }, index) {
   const draws = new Float64Array(batch * length);
   fillUniform(draws, { seed, stream: streams.shuffle }, index, 0);
   const ids = Int32Array.from(draws, (draw) => Math.floor(draw * (vocabulary - 1)));
-  return noisyBatch(
-    { ids, count: batch, length },
-    {
-      seed,
-      maskId: vocabulary - 1,
-      schedule: logLinear(),
-      examples: Array.from({ length: batch }, (_, row) => index * batch + row),
-      pick: (example) => example % batch,
-    },
-  );
+  const rows = Array.from({ length: batch }, (_, row) => ids.subarray(row * length, (row + 1) * length));
+  const examples = rows.map((_, row) => index * batch + row);
+  return rowBatch(rows, { seed, examples, first: 0, count: batch }, { noise: noiseOf(vocabulary) });
 }
+
+/** @param {number} vocabularySize */
+const noiseOf = (vocabularySize) =>
+  absorbingNoise({ schedule: logLinear(), vocabularySize, maskId: vocabularySize - 1 });
