@@ -1,7 +1,6 @@
 // libtorch for Node. Operators are plain functions: `add(a, b)`, `matmul(a, b)`.
 
 export * from "./core/autograd.ts";
-export * from "./core/checkpoint.ts";
 export {
   convert,
   fromBytes,
@@ -37,6 +36,7 @@ export {
   type ProductDtype,
 } from "./core/precision.ts";
 export { type Coordinates, philox, uniformAt, wordsAt } from "./core/random.ts";
+export { type Block, Recompute } from "./core/recompute.ts";
 export { insideScope, keep, scope, tensorsIn } from "./core/scope.ts";
 export {
   type BuildInfo,

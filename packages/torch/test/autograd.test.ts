@@ -1,9 +1,8 @@
-// Gradients: what they are, when they are recorded, and checkpointing.
+// Gradients: what they are, and when they are recorded.
 
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as t from "../src/index.ts";
-import { values } from "./gradient-check.ts";
-import { d, expectClose, torchErrorOf } from "./helpers.ts";
+import { d, torchErrorOf } from "./helpers.ts";
 
 const leaf = (data: t.Nested): t.Tensor => t.setRequiresGrad(d(data), true);
 const cube = (x: t.Tensor): t.Tensor => t.sum(t.mul(t.mul(x, x), x));
@@ -99,61 +98,5 @@ describe("grad mode", () => {
     const y = t.mul(x, 2);
     expect([t.detach(y).requiresGrad, y.isLeaf, x.isLeaf]).toEqual([false, false, true]);
     expect(torchErrorOf(() => t.setRequiresGrad(y, false)).operator).toBe("setRequiresGrad");
-  });
-});
-
-describe("checkpointStack", () => {
-  let start = 0;
-  beforeEach(() => {
-    start = t.liveTensors().count;
-  });
-  afterEach(() => expect(t.liveTensors().count).toBe(start));
-
-  type Run = (blocks: t.Block[], input: t.Tensor, shared: t.Tensor[]) => [t.Tensor, () => void];
-  const plainRun: Run = (blocks, input, shared) => [
-    blocks.reduce((hidden, block) => block(hidden, shared), input),
-    () => {},
-  ];
-  const checkpointed: Run = (blocks, input, shared) => {
-    const { output, finish } = t.checkpointStack(blocks, input, shared);
-    return [output, finish];
-  };
-
-  /** Value and every gradient of a stack behind and before other layers; `graph` puts a graph before the stack. */
-  function run(how: Run, graph: boolean): (number[] | null)[] {
-    return t.scope(() => {
-      const wish = (tensor: t.Tensor) => t.setRequiresGrad(tensor, true);
-      const input = wish(values([4, 3], 1));
-      const condition = wish(values([3], 2));
-      const mask = values([4, 1], 3, [0, 1]);
-      const weights = [10, 11, 12].map((seed) => wish(values([3, 3], seed)));
-      const blocks = weights.map(
-        (weight): t.Block =>
-          (hidden, [shift, scale]) =>
-            t.add(hidden, t.mul(t.tanh(t.add(t.matmul(hidden, weight), shift!)), scale!)),
-      );
-      const [first, shared] = graph ? [t.mul(input, 2), t.mul(condition, 3)] : [input, condition];
-      const [output, finish] = how(blocks, first, [shared, mask]);
-      const loss = t.sum(t.mul(output, output));
-      t.backward(loss);
-      finish();
-      return [
-        t.toNumbers(loss),
-        ...[...weights, input, condition, mask].map((one) => numbers(t.gradientOf(one))),
-      ];
-    });
-  }
-
-  test.each([false, true])("equals the plain stack (graph before it: %s)", (graph) => {
-    const expected = run(plainRun, graph);
-    expect(expected.slice(1, 6).every((gradient) => gradient !== null)).toBe(true);
-    expectClose(run(checkpointed, graph), expected, 1e-13);
-  });
-
-  test("finish before backward is refused", () => {
-    t.scope(() => {
-      const { finish } = t.checkpointStack([(hidden) => t.mul(hidden, 2)], leaf([1]));
-      expect(torchErrorOf(finish).message).toContain("before backward()");
-    });
   });
 });

@@ -21,6 +21,7 @@ import {
   mul,
   noGrad,
   type ProductDtype,
+  type Recompute,
   scope,
   setRequiresGrad,
   silu,
@@ -87,6 +88,8 @@ export interface DiscriminatorOptions {
   readonly sigma_B?: Tensor | undefined;
   /** dtype of matrix products: float32 by default. */
   readonly products?: ProductDtype | undefined;
+  /** As in the networks' forwards. */
+  readonly recompute?: Recompute | undefined;
   /** A power iteration first, whose u and v are kept: for training. */
   readonly iterate?: boolean | undefined;
 }
@@ -113,10 +116,11 @@ export class Discriminator {
    */
   logits(
     input: Tensor,
-    { sigma_B, products = "float32", iterate = false }: DiscriminatorOptions = {},
+    { products = "float32", iterate = false, ...given }: DiscriminatorOptions = {},
   ): Tensor {
     return scope(() => {
-      const hidden_BLD = this.trunk.forward(input, { condition: this.trunk.condition(sigma_B), products });
+      const condition = this.trunk.condition(given);
+      const hidden_BLD = this.trunk.forward(input, { ...given, condition, products });
       const layer = (x: Tensor, head: Head, dtype: ProductDtype) =>
         mixedLinear(x, this.headWeight(head, iterate), this.trunk.weights.get(`${head}.bias`), dtype);
       const inner_BLD = silu(layer(hidden_BLD, heads[0], products));

@@ -5,7 +5,8 @@
 //
 // Letters: B rows, L positions fed, K keys seen, V vocabulary, N picked positions.
 
-import type { ProductDtype, Tensor } from "@unmask/torch";
+import type { ProductDtype, Recompute, Tensor } from "@unmask/torch";
+import type { Head } from "../diffusion/chunked-loss.ts";
 import type { KeyValueCache } from "./parts/cache.ts";
 import type { Visibility } from "./parts/visibility.ts";
 
@@ -64,6 +65,18 @@ export interface ForwardOptions {
   readonly cache?: CacheUse | undefined;
   /** float32 [B], the noise level of each row, for networks that are told; 0 by default. */
   readonly sigma_B?: Tensor | undefined;
+  /**
+   * Training with less memory: of each layer only the input is kept, and recompute.finish() after backward() runs it
+   * again for its gradients, which are the same. Not beside a cache; hiddenStates() keeps all, and so do networks that
+   * only judge (GPT-2).
+   */
+  readonly recompute?: Recompute | undefined;
+}
+
+/** What logits are made of: hidden rows after the final norm, and the head. */
+export interface HeadRows {
+  readonly hidden_ND: Tensor;
+  readonly head: Head;
 }
 
 export interface CacheOptions {
@@ -82,6 +95,12 @@ export interface Network {
    * the flattened B · L). float32, or float64 for float64 weights.
    */
   logits(ids_BL: Tensor, rows_N?: Tensor, options?: ForwardOptions): Tensor;
+  /**
+   * What logits() would multiply, for losses that never make logits whole (diffusion/chunked-loss.ts): the head has a
+   * gradient where its weight or adapter wants one. Throws an UnsupportedError for int8 weights. Absent where networks are
+   * not trained.
+   */
+  headRows?(ids_BL: Tensor, rows_N: Tensor, options?: ForwardOptions): HeadRows;
   /** [embedding, after each layer …, after the final norm], each [B, L, D]. */
   hiddenStates(ids_BL: Tensor, options?: ForwardOptions): Tensor[];
   /** An empty cache; throws an UnsupportedError where the family has none. */

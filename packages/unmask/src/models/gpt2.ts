@@ -118,8 +118,14 @@ export class Gpt2 implements Network {
     const hidden_BLD = this.trunk(ids_BL, options);
     const D = this.config.hiddenSize;
     const wanted = rows_N === undefined ? hidden_BLD : indexSelect(reshape(hidden_BLD, [-1, D]), 0, rows_N);
-    const head_VD = this.weights.get("wte.weight");
-    const logits = mixedLinear(this.norm(wanted, "ln_f"), head_VD, undefined, options.products ?? "float32");
+    const normal = this.norm(wanted, "ln_f");
+    hidden_BLD.dispose();
+    const logits = mixedLinear(
+      normal,
+      this.weights.get("wte.weight"),
+      undefined,
+      options.products ?? "float32",
+    );
     return logits.dtype === "bfloat16" ? convert(logits, "float32", undefined) : logits;
   }
 
@@ -139,7 +145,7 @@ export class Gpt2 implements Network {
 
   private trunk(ids_BL: Tensor, options: ForwardOptions, states?: Tensor[]): Tensor {
     const [B, L] = ids_BL.shape as [number, number];
-    const use = planCache(options.cache, [B, L]);
+    const use = planCache(options, [B, L]);
     if (use.at + L > this.config.contextLength) {
       throw new RangeError(
         `${use.at + L} positions are more than the ${this.config.contextLength} that the network has`,

@@ -23,7 +23,7 @@ export function foldConditioning(config: MdlmConfig, parameters: ReadonlyMap<str
   const folded = new Map([...parameters].filter(([name]) => !isConditioning(name)));
   scope(() =>
     noGrad(() => {
-      const condition = trunk.condition(undefined);
+      const condition = trunk.condition({});
       const put = (name: string, value: Tensor) => folded.set(name, keep(contiguous(value)));
       const norm = (name: string, [shift, scale]: readonly [Tensor, Tensor]) => {
         const weight = convert(trunk.weights.get(`${name}.weight`), trunk.wide, undefined);

@@ -15,6 +15,7 @@ import {
   add,
   addcmul,
   attention,
+  type Block,
   cat,
   chunk,
   convert,
@@ -60,6 +61,8 @@ export interface Modulation {
   readonly gate?: Tensor | undefined;
 }
 
+type ConditionOptions = Pick<ForwardOptions, "sigma_B" | "recompute">;
+
 /** What is the same for all blocks of one forward. */
 interface Pass {
   /** Absent where the parameters are folded. */
@@ -92,22 +95,33 @@ export class MdlmTrunk {
 
   /**
    * Output of the last block [B, L, D] for ids int64 [B, L], or for logits [B, L, V], each of which stands for the
-   * mixture of embeddings softmax(logits) E. Pushes the embedding and the output of each block to `states`.
+   * mixture of embeddings softmax(logits) E. Pushes the embedding and the output of each block to `states`; `last` is one
+   * more block, whose output is the result.
    */
   forward(
     input: Tensor,
     { condition, ...options }: ForwardOptions & { condition: Tensor | undefined },
-    states?: Tensor[],
+    { states, last }: { states?: Tensor[] | undefined; last?: Block | undefined } = {},
   ): Tensor {
     const products = options.products ?? "float32";
     let x_BLD = scope(() => this.embed(input, this.weights.streamDtype(embeddingName, products)));
     const pass = { condition, products, ...plan(x_BLD, options) };
-    states?.push(x_BLD);
-    for (let i = 0; i < this.config.blocks; i++) {
+    const { blocks: count } = this.config;
+    const blocks = Array.from(
+      { length: count },
+      (_, i): Block =>
+        (hidden) =>
+          this.block(i, hidden, pass),
+    );
+    if (last !== undefined) blocks.push(last);
+    if (options.recompute !== undefined && states === undefined) {
+      return options.recompute.through(blocks, x_BLD);
+    }
+    for (const block of blocks) {
       const before = x_BLD;
-      x_BLD = this.block(i, before, pass);
+      states?.push(before);
+      x_BLD = block(before);
       if (states === undefined) before.dispose();
-      else states.push(x_BLD);
     }
     return x_BLD;
   }
@@ -120,9 +134,9 @@ export class MdlmTrunk {
 
   /**
    * Conditioning vector c: [C] for sigma 0, else [B, 1, C]; undefined for folded parameters, which throw an
-   * UnsupportedError when given a sigma.
+   * UnsupportedError when given a sigma. Blocks and head share it, so where it is recomputed it is held.
    */
-  condition(sigma_B: Tensor | undefined): Tensor | undefined {
+  condition({ sigma_B, recompute }: ConditionOptions): Tensor | undefined {
     if (this.isFolded) {
       if (sigma_B === undefined) return undefined;
       throw new UnsupportedError(
@@ -133,7 +147,8 @@ export class MdlmTrunk {
       const { device } = this.weights.get(embeddingName);
       const features = convert(sinusoid(sigma_B), this.wide, device);
       const inner = silu(this.weights.linear(features, "sigma_map.mlp.0", "float32"));
-      return silu(this.weights.linear(inner, "sigma_map.mlp.2", "float32"));
+      const condition = silu(this.weights.linear(inner, "sigma_map.mlp.2", "float32"));
+      return recompute?.hold(condition) ?? condition;
     });
   }
 
@@ -228,7 +243,9 @@ function plan(x_BLD: Tensor, options: ForwardOptions): Pick<Pass, "bias" | "posi
   const { positions, visibility = { kind: "full" }, padding } = options;
   const columns = { at: 0, queries: L, keys: L, device: x_BLD.device };
   const bias = scope(() => attentionBias(visibility, columns, padding));
-  return { bias, positions, end: positions === undefined ? L : item(max(positions)) + 1 };
+  const hold = (one: Tensor | undefined) => (one === undefined ? one : (options.recompute?.hold(one) ?? one));
+  const end = positions === undefined ? L : item(max(positions)) + 1;
+  return { bias: hold(bias), positions: hold(positions), end };
 }
 
 export const noCache =

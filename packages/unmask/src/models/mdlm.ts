@@ -9,9 +9,9 @@
 // Parameter names are the checkpoint's, without its "backbone." prefix. Dropout is not applied.
 // Letters: B batch, L length, D hidden, C conditioning, V vocabulary, N picked positions.
 
-import { convert, divideRounding, indexSelect, type ProductDtype, reshape, type Tensor } from "@unmask/torch";
+import { convert, divideRounding, indexSelect, reshape, type Tensor } from "@unmask/torch";
 import { UnsupportedError } from "../base/errors.ts";
-import type { ForwardOptions, Network } from "./family.ts";
+import type { ForwardOptions, HeadRows, Network } from "./family.ts";
 import { MdlmTrunk, noCache, timeFeatures } from "./mdlm-trunk.ts";
 import type { Weights } from "./parts/weights.ts";
 
@@ -70,6 +70,8 @@ export function mdlmParameterShapes(config: MdlmConfig): Map<string, number[]> {
   ] as Shapes);
 }
 
+const headLayer = "output_layer.linear";
+
 export class Mdlm implements Network {
   readonly trunk: MdlmTrunk;
 
@@ -95,7 +97,7 @@ export class Mdlm implements Network {
    * of embeddings softmax(logits) E (guided sampling differentiates through it).
    */
   hidden(ids_BL: Tensor, options: ForwardOptions = {}): Tensor {
-    return this.trunk.forward(ids_BL, { ...options, condition: this.trunk.condition(options.sigma_B) });
+    return this.trunk.forward(ids_BL, { ...options, condition: this.trunk.condition(options) });
   }
 
   /**
@@ -103,32 +105,42 @@ export class Mdlm implements Network {
    * `positions_N` alone (int64 indices into the flattened B·L). Ids or soft input as in hidden().
    */
   logits(ids_BL: Tensor, positions_N?: Tensor, options: ForwardOptions = {}): Tensor {
-    const condition = this.trunk.condition(options.sigma_B);
-    const hidden_BLD = this.trunk.forward(ids_BL, { ...options, condition });
-    if (positions_N === undefined) return this.head(hidden_BLD, condition, options.products);
-    const [B, L, D] = hidden_BLD.shape as [number, number, number];
-    const rows_ND = indexSelect(reshape(hidden_BLD, [B * L, D]), 0, positions_N);
-    if (options.sigma_B === undefined) return this.head(rows_ND, condition, options.products);
-    const row_N = divideRounding(positions_N, L, { roundingMode: "floor" });
-    const condition_NC = indexSelect(reshape(condition!, [B, -1]), 0, row_N);
-    return this.head(rows_ND, condition_NC, options.products);
+    const rows = this.normalRows(ids_BL, positions_N, options);
+    const logits = this.weights.linear(rows, headLayer, options.products ?? "float32");
+    return logits.dtype === "bfloat16" ? convert(logits, "float32", undefined) : logits;
+  }
+
+  headRows(ids_BL: Tensor, positions_N: Tensor, options: ForwardOptions = {}): HeadRows {
+    const head = { weight_VD: this.weights.whole(headLayer), bias_V: this.weights.get(`${headLayer}.bias`) };
+    return { hidden_ND: this.normalRows(ids_BL, positions_N, options), head };
   }
 
   hiddenStates(ids_BL: Tensor, options: ForwardOptions = {}): Tensor[] {
-    const condition = this.trunk.condition(options.sigma_B);
+    const condition = this.trunk.condition({ sigma_B: options.sigma_B });
     const states: Tensor[] = [];
-    const last = this.trunk.forward(ids_BL, { ...options, condition }, states);
-    return [...states, this.finalNorm(last, condition)];
+    const last = (hidden: Tensor) => this.finalNorm(hidden, condition);
+    const normal = this.trunk.forward(ids_BL, { ...options, condition }, { states, last });
+    return [...states, normal];
   }
 
   createCache(): never {
     throw new UnsupportedError(noCache);
   }
 
-  private head(rows: Tensor, condition: Tensor | undefined, products: ProductDtype = "float32"): Tensor {
-    const normal = this.finalNorm(rows, condition);
-    const logits = this.weights.linear(normal, "output_layer.linear", products);
-    return logits.dtype === "bfloat16" ? convert(logits, "float32", undefined) : logits;
+  /** What the head gets: [B, L, D], or [N, D] of picked positions. */
+  private normalRows(ids_BL: Tensor, positions_N: Tensor | undefined, options: ForwardOptions): Tensor {
+    const condition = this.trunk.condition(options);
+    const places_N =
+      positions_N === undefined ? undefined : (options.recompute?.hold(positions_N) ?? positions_N);
+    const last = (hidden_BLD: Tensor): Tensor => {
+      if (places_N === undefined) return this.finalNorm(hidden_BLD, condition);
+      const [B, L, D] = hidden_BLD.shape as [number, number, number];
+      const rows_ND = indexSelect(reshape(hidden_BLD, [B * L, D]), 0, places_N);
+      if (options.sigma_B === undefined) return this.finalNorm(rows_ND, condition);
+      const row_N = divideRounding(places_N, L, { roundingMode: "floor" });
+      return this.finalNorm(rows_ND, indexSelect(reshape(condition!, [B, -1]), 0, row_N));
+    };
+    return this.trunk.forward(ids_BL, { ...options, condition }, { last });
   }
 
   private finalNorm(rows: Tensor, condition: Tensor | undefined): Tensor {

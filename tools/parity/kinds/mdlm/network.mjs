@@ -103,8 +103,8 @@ function compareConditions(one, check, network) {
   if (!one.hasOutput("condition_vector")) return;
   const expected = one.numbers(one.output("condition_vector"));
   const { trunk } = network;
-  const conditionOf = (/** @type {Tensor | undefined} */ sigma) =>
-    /** @type {Tensor} */ (trunk.condition(sigma));
+  const conditionOf = (/** @type {Tensor | undefined} */ sigma_B) =>
+    /** @type {Tensor} */ (trunk.condition({ sigma_B }));
   check.close("condition_vector", inRows(conditionOf(sigma_B)), expected, tolerance);
   const width = network.config.conditionSize;
   const first = { values: Array.from(expected.values).slice(0, width), shape: [width] };

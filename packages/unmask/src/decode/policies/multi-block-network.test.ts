@@ -51,7 +51,7 @@ function shiftedStub(ready: (column: number) => number): Denoiser {
     createCache: () => new KeyValueCache({ ...cacheShape, dtype: "float32", device: "cpu" }),
     logits(ids_BL: Tensor, rows_N?: Tensor, options: ForwardOptions = {}) {
       forward++;
-      const use = planCache(options.cache, ids_BL.shape as [number, number]);
+      const use = planCache(options, ids_BL.shape as [number, number]);
       use.finish();
       const rows = Array.from(toTypedArray(rows_N!) as BigInt64Array, Number);
       const logits = rows.map((row) => {

@@ -1,7 +1,8 @@
 // One forward's dealings with a cache, checked once; the same calls where there is none.
 
 import type { Tensor } from "@unmask/torch";
-import type { CacheUse } from "../family.ts";
+import { UnsupportedError } from "../../base/errors.ts";
+import type { ForwardOptions } from "../family.ts";
 
 interface KeysValues {
   readonly keys: Tensor;
@@ -19,10 +20,19 @@ export interface PlannedCache {
   finish(): void;
 }
 
-/** Plans a forward that feeds [rows, fed] positions. Throws a RangeError if the cache does not fit it. */
-export function planCache(use: CacheUse | undefined, [rows, fed]: readonly [number, number]): PlannedCache {
-  if (use === undefined) return { at: 0, keys: fed, write: (_, own) => own, finish: () => {} };
-  const { cache, at = cache.length, keep = fed } = use;
+/**
+ * Plans a forward that feeds [rows, fed] positions. Throws a RangeError if the cache does not fit it, an UnsupportedError
+ * if it is to be recomputed.
+ */
+export function planCache(
+  options: Pick<ForwardOptions, "cache" | "recompute">,
+  [rows, fed]: readonly [number, number],
+): PlannedCache {
+  if (options.cache === undefined) return { at: 0, keys: fed, write: (_, own) => own, finish: () => {} };
+  if (options.recompute !== undefined) {
+    throw new UnsupportedError("a forward with a cache is not recomputed; leave one of the two out");
+  }
+  const { cache, at = cache.length, keep = fed } = options.cache;
   if (cache.shape.rows !== rows) {
     throw new RangeError(`the cache is for ${cache.shape.rows} rows, the forward has ${rows}`);
   }

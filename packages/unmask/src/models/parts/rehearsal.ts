@@ -64,6 +64,7 @@ export function rehearse(ledger: Ledger, sizes: NetworkSizes, options: Rehearsal
     x = after;
   }
   act.norm(n, D, sizes.norm, stream);
+  ledger.drop(x);
   act.linear(n, D, V);
   if (products < wide) ledger.take(wide * n * V);
   return Math.max(products, wide) * n * V;

@@ -27,7 +27,7 @@ import {
   silu,
   type Tensor,
 } from "@unmask/torch";
-import type { CacheOptions, ForwardOptions, Network, NetworkSizes } from "../family.ts";
+import type { CacheOptions, ForwardOptions, HeadRows, Network, NetworkSizes } from "../family.ts";
 import { KeyValueCache } from "./cache.ts";
 import { type PlannedCache, planCache } from "./cache-use.ts";
 import { RotaryTables } from "./rotary.ts";
@@ -122,7 +122,7 @@ interface Pass {
   readonly cos: Tensor;
   readonly sin: Tensor;
   readonly use: PlannedCache;
-  /** Places in the flattened B · L whose results a layer gives; all by default. */
+  /** Places in the flattened B · L whose results the last layer gives; all by default. */
   readonly rows_N?: Tensor | undefined;
 }
 
@@ -148,21 +148,25 @@ export class Transformer implements Network {
   }
 
   logits(ids_BL: Tensor, rows_N?: Tensor, options: ForwardOptions = {}): Tensor {
-    const wanted = this.trunk(ids_BL, options, { rows_N });
-    const { names, tied } = this.architecture;
-    const head = tied ? names.embedding : names.head;
-    const logits = this.weights.linear(
-      this.norm(wanted, names.finalNorm),
-      head,
-      options.products ?? "float32",
-    );
+    const hidden = this.trunk(ids_BL, options, { rows_N });
+    const logits = this.weights.linear(hidden, this.headLayer, options.products ?? "float32");
     return logits.dtype === "bfloat16" ? convert(logits, "float32", undefined) : logits;
+  }
+
+  headRows(ids_BL: Tensor, rows_N: Tensor, options: ForwardOptions = {}): HeadRows {
+    const head = { weight_VD: this.weights.whole(this.headLayer) };
+    return { hidden_ND: this.trunk(ids_BL, options, { rows_N }), head };
+  }
+
+  private get headLayer(): string {
+    const { names, tied } = this.architecture;
+    return tied ? names.embedding : names.head;
   }
 
   hiddenStates(ids_BL: Tensor, options: ForwardOptions = {}): Tensor[] {
     const states: Tensor[] = [];
     const last = this.trunk(ids_BL, options, { states });
-    return [...states, this.norm(last, this.architecture.names.finalNorm)];
+    return [...states, last];
   }
 
   createCache({ rows, capacity, products = "float32" }: CacheOptions): KeyValueCache {
@@ -178,28 +182,36 @@ export class Transformer implements Network {
     return dtype === "float64" ? "float64" : products;
   }
 
-  /** What the final norm gets, [B, L, D], or [N, D] of picked rows: past the last attention the others are left out. */
+  /** What the head gets, [B, L, D], or [N, D] of picked rows: past the last attention the others are left out. */
   private trunk(ids_BL: Tensor, options: ForwardOptions, { rows_N, states }: Outputs): Tensor {
     const products = options.products ?? "float32";
     const { names, layers } = this.architecture;
     const table = `${names.embedding}.weight`;
-    let x_BLD = scope(() => this.weights.embed(ids_BL, table, this.weights.streamDtype(table, products)));
-    const pass = this.plan(x_BLD, options, products);
-    states?.push(x_BLD);
-    for (let i = 0; i < layers; i++) {
-      const before = x_BLD;
-      x_BLD = this.layer(i, before, i === layers - 1 ? { ...pass, rows_N } : pass);
+    let x = scope(() => this.weights.embed(ids_BL, table, this.weights.streamDtype(table, products)));
+    const pass = this.plan(x, { ...options, rows_N }, products);
+    const blocks = Array.from({ length: layers }, (_, i) => (hidden: Tensor) => this.layer(i, hidden, pass));
+    blocks.push((hidden) => this.norm(hidden, names.finalNorm));
+    if (options.recompute !== undefined && states === undefined) {
+      return options.recompute.through(blocks, x);
+    }
+    for (const block of blocks) {
+      const before = x;
+      states?.push(before);
+      x = block(before);
       if (states === undefined) before.dispose();
-      else states.push(x_BLD);
     }
     pass.use.finish();
-    return x_BLD;
+    return x;
   }
 
   /** Places, visibility and cache of a forward, checked. */
-  private plan(x_BLD: Tensor, options: ForwardOptions, products: ProductDtype): Pass {
+  private plan(
+    x_BLD: Tensor,
+    options: ForwardOptions & { rows_N: Tensor | undefined },
+    products: ProductDtype,
+  ): Pass {
     const [B, L] = x_BLD.shape as [number, number, number];
-    const use = planCache(options.cache, [B, L]);
+    const use = planCache(options, [B, L]);
     const { at, keys } = use;
     checkShape("padding", options.padding, [B, keys]);
     const columns = { at, queries: L, keys, device: x_BLD.device };
@@ -214,16 +226,19 @@ export class Transformer implements Network {
       positions === undefined
         ? this.rotary.range(at, L, like)
         : this.rotary.at(positions, item(max(positions)) + 1, like);
-    return { products, bias, use, ...places };
+    const hold = (one: Tensor | undefined) => one && (options.recompute?.hold(one) ?? one);
+    const [cos, sin] = [hold(places.cos)!, hold(places.sin)!];
+    return { products, use, cos, sin, bias: hold(bias), rows_N: hold(options.rows_N) };
   }
 
   /** Each half in a scope of its own: what it made is freed at once, as far as autograd does not hold it. */
   private layer(i: number, x_BLD: Tensor, pass: Pass): Tensor {
-    const { names } = this.architecture;
+    const { names, layers } = this.architecture;
     const prefix = names.layer(i);
+    const rows_N = i === layers - 1 ? pass.rows_N : undefined;
     const middle_BLD = scope(() => {
       const mixed = this.attend(i, this.norm(x_BLD, `${prefix}.${names.attentionNorm}`), pass);
-      const [own, picked] = [x_BLD, mixed].map((one) => pick(one, pass.rows_N)) as [Tensor, Tensor];
+      const [own, picked] = [x_BLD, mixed].map((one) => pick(one, rows_N)) as [Tensor, Tensor];
       return add(own, this.weights.linear(picked, `${prefix}.${names.output}`, pass.products));
     });
     return scope(() => {

@@ -7,13 +7,16 @@ import {
   type Dtype,
   embedding,
   indexSelect,
+  matmul,
   mixedLinear,
   mul,
   type ProductDtype,
   reshape,
+  scope,
   type Tensor,
   unsqueeze,
 } from "@unmask/torch";
+import { UnsupportedError } from "../../base/errors.ts";
 
 /** W x + scale · B (A x): a trained difference of low rank (Hu et al. 2021). */
 export interface Adapter {
@@ -53,6 +56,23 @@ export class Weights {
     if (adapter === undefined) return result;
     const low = mixedLinear(x, adapter.down, undefined, products);
     return add(result, mul(mixedLinear(low, adapter.up, undefined, products), adapter.scale));
+  }
+
+  /**
+   * A layer's weight [out, in] with what its adapter adds, as one matrix (a copy, if there is an adapter). Throws an
+   * UnsupportedError for int8 weights.
+   */
+  whole(layer: string): Tensor {
+    const name = `${layer}.weight`;
+    if (this.parameters.has(scaleName(name))) {
+      throw new UnsupportedError(
+        `no gradients flow through int8 weights ("${name}"); load them in another dtype`,
+      );
+    }
+    const weight = this.get(name);
+    const adapter = this.adapters.get(layer);
+    if (adapter === undefined) return weight;
+    return scope(() => add(mul(matmul(adapter.up, adapter.down), adapter.scale), weight));
   }
 
   /** Rows of the table [V, D] for ids int64 [...], in `dtype`: [..., D]. */
