@@ -62,12 +62,12 @@ async function measure(run, dtype) {
   const { config } = resolveConfig(trainConfigSchema, { file: join(run, "config.yaml") });
   const model = await load(run, { dtype });
   const data = await loadTrainingData(config, model.tokenizer);
-  const { vocabularySize, givenBegin } = model.facts;
+  const { vocabularySize } = model.facts;
   const noise = absorbingNoise({ schedule: logLinear(), vocabularySize, maskId: maskIdOf(model) });
   const examples = Array.from({ length: Math.min(rows, data.heldOut.count) }, (_, row) =>
     rowAt(data.heldOut, row),
   );
-  const method = rowMethod({ noise, givenBegin });
+  const method = rowMethod(noise);
   const nelbo = heldOutLoss(model.network, method, examples, { seed: 0, products: "float32", draws });
   const bytes = [...model.network.parameters.values()].reduce((sum, { size, dtype: stored }) => {
     const width = stored === "int8" ? 1 : stored === "bfloat16" ? 2 : 4;

@@ -163,9 +163,12 @@ function makeBatch({ batch, length, vocabulary }, index) {
   const draws = new Float64Array(batch * length);
   fillUniform(draws, { seed, stream: streams.shuffle }, index, 0);
   const ids = Int32Array.from(draws, (draw) => Math.floor(draw * (vocabulary - 1)));
-  const rows = Array.from({ length: batch }, (_, row) => ids.subarray(row * length, (row + 1) * length));
+  const rows = Array.from({ length: batch }, (_, row) => ({
+    ids: ids.subarray(row * length, (row + 1) * length),
+    promptLength: 0,
+  }));
   const examples = rows.map((_, row) => index * batch + row);
-  return rowBatch(rows, { seed, examples, first: 0, count: batch }, { noise: noiseOf(vocabulary) });
+  return rowBatch(rows, { seed, examples, first: 0, count: batch }, noiseOf(vocabulary));
 }
 
 /** @param {number} vocabularySize */

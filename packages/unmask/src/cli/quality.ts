@@ -79,8 +79,11 @@ function byLanguage(size: StorySize, sequences: readonly GeneratedSequence[]): P
 function bySelf(model: Model, sequences: readonly GeneratedSequence[]): Partial<QualityRow> {
   const { vocabularySize, givenBegin } = model.facts;
   const noise = absorbingNoise({ schedule: logLinear(), vocabularySize, maskId: maskIdOf(model) });
-  const rows = sequences.map(({ prompt_ids, token_ids }) => [...prompt_ids, ...token_ids]);
-  const method = rowMethod({ noise, givenBegin });
+  const rows = sequences.map(({ prompt_ids, token_ids }) => ({
+    ids: [...prompt_ids, ...token_ids],
+    promptLength: givenBegin === true ? 1 : 0,
+  }));
+  const method = rowMethod(noise);
   return { selfNelbo: heldOutLoss(model.network, method, rows, { seed: 0, products: "float32", draws: 4 }) };
 }
 

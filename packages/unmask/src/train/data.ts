@@ -7,14 +7,16 @@ import { byteTokenizer, trainBpeTokenizer, trainWordTokenizer } from "../text/ne
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { TrainConfig } from "./config.ts";
 import { chunk, readCorpus, splitHeldOut } from "./corpus.ts";
+import type { Answer } from "./masked-batch.ts";
 import type { ExampleSource } from "./method.ts";
-import type { Row } from "./row-batch.ts";
 
 export interface Rows {
   /** Token ids [count · length]. */
   ids: Int32Array;
   count: number;
   length: number;
+  /** The first token of every row is given. */
+  given: boolean;
 }
 
 export interface TrainingData {
@@ -60,8 +62,8 @@ export async function loadTrainingData(config: TrainConfig, known?: Tokenizer): 
   return {
     tokenizer,
     maskId: mask,
-    train: { ids: train.rows, count: train.count, length: model.length },
-    heldOut: { ids: held.rows, count: held.count, length: model.length },
+    train: { ids: train.rows, count: train.count, length: model.length, given: ignoreBos },
+    heldOut: { ids: held.rows, count: held.count, length: model.length, given: ignoreBos },
     tokensPerByte: heldBytes > 0 ? (held.count * (model.length - (ignoreBos ? 1 : 0))) / heldBytes : 0,
     ignoreBos,
     warnings: [...corpus.warnings, ...train.warnings],
@@ -75,7 +77,7 @@ function makeTokenizer({ tokenizer }: TrainConfig, texts: readonly string[]): To
 }
 
 /** Rows in memory as examples: in a new order every epoch, which the number alone decides. */
-export function rowSource(rows: Rows, seed: number): ExampleSource<Row> {
+export function rowSource(rows: Rows, seed: number): ExampleSource<Answer> {
   const order = exampleOrder(rows.count, seed);
   return {
     fingerprint: createHash("sha256").update(rows.ids).digest("hex"),
@@ -84,8 +86,10 @@ export function rowSource(rows: Rows, seed: number): ExampleSource<Row> {
   };
 }
 
-export const rowAt = ({ ids, length }: Rows, row: number): Row =>
-  ids.subarray(row * length, (row + 1) * length);
+export const rowAt = ({ ids, length, given }: Rows, row: number): Answer => ({
+  ids: ids.subarray(row * length, (row + 1) * length),
+  promptLength: given ? 1 : 0,
+});
 
 /**
  * Which row example n of the run is: the rows in a new order every epoch. n depends on step and place in the

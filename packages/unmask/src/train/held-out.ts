@@ -2,6 +2,7 @@
 
 import { item, noGrad, type ProductDtype, scope } from "@unmask/torch";
 import type { Network } from "../models/family.ts";
+import type { Answer } from "./masked-batch.ts";
 import type { MaskedMethod } from "./masked-method.ts";
 import type { Place } from "./method.ts";
 
@@ -18,10 +19,10 @@ export interface HeldOutOptions {
 const firstSequence = 2 ** 44;
 
 /** Mean loss over what the method averages over (nats a token for rows). NaN without examples. */
-export function heldOutLoss<Example>(
+export function heldOutLoss(
   network: Network,
-  method: MaskedMethod<Example>,
-  examples: readonly Example[],
+  method: MaskedMethod,
+  examples: readonly Answer[],
   { seed, products, draws = 1, batchSize = 64 }: HeldOutOptions,
 ): number {
   let sum = 0;

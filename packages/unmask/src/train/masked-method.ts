@@ -9,18 +9,18 @@ import { doubledBatch, doubledColumns, noisyResponses } from "./doubled-batch.ts
 import type { Answer, MaskedBatch, Normalisation, PaddingPolicy } from "./masked-batch.ts";
 import { maskedLoss } from "./masked-loss.ts";
 import type { Method, Place } from "./method.ts";
-import { type Row, type RowOptions, rowBatch } from "./row-batch.ts";
+import { rowBatch } from "./row-batch.ts";
 
 /** The network that learns. */
 export interface Student {
   readonly student: Network;
 }
 
-export type MaskedMethod<Example> = Method<Student, Example, MaskedBatch>;
+export type MaskedMethod = Method<Student, Answer, MaskedBatch>;
 
 /** The NELBO over rows of equal length (MDLM). */
-export const rowMethod = (options: RowOptions): MaskedMethod<Row> =>
-  maskedMethod("rows", options.noise, (rows, place) => rowBatch(rows, place, options));
+export const rowMethod = (noise: NoiseProcess): MaskedMethod =>
+  maskedMethod("rows", noise, (rows, place) => rowBatch(rows, place, noise));
 
 export interface AnswerMethodOptions {
   readonly noise: NoiseProcess;
@@ -33,7 +33,7 @@ export interface AnswerMethodOptions {
 }
 
 /** Fine-tuning on answers: LLaDA's, with the shift Dream's. */
-export const answerMethod = (options: AnswerMethodOptions): MaskedMethod<Answer> =>
+export const answerMethod = (options: AnswerMethodOptions): MaskedMethod =>
   maskedMethod("answers", options.noise, (answers, { seed, examples }) =>
     answerBatch(answers, { ...options, seed, examples }),
   );
@@ -46,17 +46,17 @@ export interface BlockMethodOptions extends Omit<AnswerMethodOptions, "shift"> {
 }
 
 /** Block diffusion on the doubled sequence: SDAR's. */
-export const blockMethod = (options: BlockMethodOptions): MaskedMethod<Answer> =>
+export const blockMethod = (options: BlockMethodOptions): MaskedMethod =>
   maskedMethod("blocks", options.noise, (answers, { seed, examples }) => {
     const columns = doubledColumns(answers, options);
     return doubledBatch(columns, noisyResponses(columns, { ...options, seed, examples }));
   });
 
-function maskedMethod<Example>(
+function maskedMethod(
   name: string,
   noise: NoiseProcess,
-  prepare: (examples: readonly Example[], place: Place) => MaskedBatch,
-): MaskedMethod<Example> {
+  prepare: (examples: readonly Answer[], place: Place) => MaskedBatch,
+): MaskedMethod {
   return {
     name,
     prepare,

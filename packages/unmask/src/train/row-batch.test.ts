@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { absorbingNoise, type NoiseProcess, uniformNoise } from "../diffusion/noise.ts";
 import { logLinear } from "../diffusion/schedule.ts";
 import type { MaskedBatch } from "./masked-batch.ts";
-import { type RowOptions, type RowPlace, rowBatch } from "./row-batch.ts";
+import { type RowPlace, rowBatch } from "./row-batch.ts";
 
 const [length, maskId, V] = [12, 99, 100];
 const rows = Array.from({ length: 5 }, (_, row) => Int32Array.from({ length }, (_, i) => row * length + i));
@@ -13,11 +13,17 @@ const half: NoiseProcess = {
   corrupt: (ids, width, draws) => masks.corrupt(ids, width, { ...draws, times: draws.times.map(() => 0.5) }),
 };
 const pick = (example: number) => rows[example % 5]!;
-function make(examples: number[], options: Partial<RowOptions & RowPlace> & { row?: number } = {}) {
-  const { noise = masks, givenBegin, row, ...place } = options;
-  const some = examples.map((example) => (row === undefined ? pick(example) : rows[row]!));
+function make(
+  examples: number[],
+  options: Partial<RowPlace> & { noise?: NoiseProcess; given?: number; row?: number } = {},
+) {
+  const { noise = masks, given: promptLength = 0, row, ...place } = options;
+  const some = examples.map((example) => {
+    const ids = row === undefined ? pick(example) : rows[row]!;
+    return { ids, promptLength };
+  });
   const whole = { seed: 3, examples, first: 0, count: examples.length, ...place };
-  return rowBatch(some, whole, { noise, givenBegin });
+  return rowBatch(some, whole, noise);
 }
 const rowOf = ({ ids }: MaskedBatch, place: number): number[] => [
   ...ids.subarray(place * length, (place + 1) * length),
@@ -69,7 +75,7 @@ describe("rowBatch", () => {
 
   it("never noises a given beginning, nor counts it, and changes nothing else", () => {
     const examples = Array.from({ length: 64 }, (_, i) => i);
-    const [plain, given] = [make(examples), make(examples, { givenBegin: true })];
+    const [plain, given] = [make(examples), make(examples, { given: 1 })];
     expect([...plain.reads].some((flat) => flat % length === 0)).toBe(true);
     expect([...given.reads]).toEqual([...plain.reads].filter((flat) => flat % length !== 0));
     expect([plain.size, given.size]).toEqual([64 * length, 64 * (length - 1)]);
@@ -91,8 +97,7 @@ describe("rowBatch", () => {
 
   it("refuses rows of unequal lengths", () => {
     const place = { seed: 0, examples: [0, 1], first: 0, count: 2 };
-    expect(() => rowBatch([[1, 2], [3]], place, { noise: masks })).toThrow(
-      "rows of 2 and of 1 tokens in one batch",
-    );
+    const two = [[1, 2], [3]].map((ids) => ({ ids, promptLength: 0 }));
+    expect(() => rowBatch(two, place, masks)).toThrow("rows of 2 and of 1 tokens in one batch");
   });
 });

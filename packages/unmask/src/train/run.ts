@@ -26,10 +26,9 @@ import { loadTrainingData, rowAt, rowSource, type TrainingData } from "./data.ts
 import type { EventOf } from "./events.ts";
 import { heldOutLoss } from "./held-out.ts";
 import type { LoopSettings, Metrics, Run } from "./loop.ts";
-import type { MaskedBatch } from "./masked-batch.ts";
+import type { Answer, MaskedBatch } from "./masked-batch.ts";
 import { type MaskedMethod, rowMethod, type Student } from "./masked-method.ts";
 import { estimateMemory, refuseTooLarge } from "./plan.ts";
-import type { Row } from "./row-batch.ts";
 import { freshMdlm, type StudentNetwork } from "./student.ts";
 import { Trained } from "./trained.ts";
 
@@ -43,7 +42,7 @@ export interface Plan {
   readonly config: TrainConfig;
   readonly data: TrainingData;
   readonly model: MdlmConfig;
-  readonly method: MaskedMethod<Row>;
+  readonly method: MaskedMethod;
   readonly products: ProductDtype;
   readonly threads: number;
 }
@@ -54,7 +53,7 @@ export async function planRun(config: TrainConfig, known?: Tokenizer): Promise<P
   refuseTooLarge(estimateMemory(model, config.train.batch_size), model, config.train.batch_size);
   const threads = config.threads === "auto" ? chooseThreads() : config.threads;
   const products = config.dtype === "auto" ? chooseProductDtype(config.device as Device) : config.dtype;
-  const method = rowMethod({ noise: noiseOf(config, data), givenBegin: data.ignoreBos });
+  const method = rowMethod(noiseOf(config, data));
   return { config, data, model, method, products, threads };
 }
 
@@ -63,7 +62,7 @@ function noiseOf({ objective }: TrainConfig, { tokenizer, maskId }: TrainingData
   return objective.noise === "uniform" ? uniformNoise(options) : absorbingNoise({ ...options, maskId });
 }
 
-export interface PreparedRun extends Run<Student, Row, MaskedBatch, MaskedBatch> {
+export interface PreparedRun extends Run<Student, Answer, MaskedBatch, MaskedBatch> {
   /** Frees what prepareRun() made. */
   dispose(): void;
 }
