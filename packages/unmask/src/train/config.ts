@@ -1,6 +1,9 @@
 // The configuration of `unmask train`: one YAML file a run, every key checked, unknown keys refused.
 
 import { z } from "zod";
+import { alignments } from "../diffusion/doubled.ts";
+import { normalisations, paddingPolicies } from "./masked-batch.ts";
+import { maskedKinds } from "./masked-method.ts";
 
 const positive = z.number().int().positive();
 
@@ -37,8 +40,50 @@ export const trainConfigSchema = z.strictObject({
       error: "hidden_size must be a multiple of 2 · heads (each head turns pairs of numbers)",
     })
     .prefault({}),
+  adapter: z
+    .strictObject({
+      rank: positive.default(16),
+      alpha: z.number().positive().optional().describe("scale = alpha / rank; the rank unless given"),
+      targets: z
+        .array(z.string().min(1))
+        .min(1)
+        .optional()
+        .describe("names of layers; all seven projections unless given"),
+      rslora: z.boolean().default(false).describe("scale = alpha / sqrt(rank)"),
+    })
+    .optional()
+    .describe("LoRA beside the weights of model.path, which stay as they are"),
   objective: z
     .strictObject({
+      kind: z
+        .enum(["auto", ...maskedKinds])
+        .default("auto")
+        .describe(
+          "rows: the NELBO of MDLM; answers: fine-tuning; blocks: block diffusion; by model and data",
+        ),
+      padding: z
+        .enum(paddingPolicies)
+        .default("all")
+        .describe("end tokens behind an answer that are learnt: all (LLaDA, Dream), the first, or none"),
+      normalisation: z
+        .enum(normalisations)
+        .default("answer")
+        .describe("losses are averaged over each answer, or over the tokens of the batch"),
+      smallest_time: z
+        .number()
+        .positive()
+        .max(1)
+        .default(1e-3)
+        .describe("answers, blocks: times are drawn from here to 1"),
+      shift: z.boolean().optional().describe("checked against the family, which decides (Dream: true)"),
+      alignment: z
+        .enum(alignments)
+        .default("corrected")
+        .describe("blocks: counted from the text's first token as in decoding, or as T3D's code has it"),
+      block_times: z
+        .enum(["block", "answer"])
+        .default("block")
+        .describe("blocks: a time for each, or one for all"),
       noise: z
         .enum(["absorbing", "uniform"])
         .default("absorbing")

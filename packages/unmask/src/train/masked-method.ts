@@ -16,7 +16,11 @@ export interface Student {
   readonly student: Network;
 }
 
-export type MaskedMethod = Method<Student, Answer, MaskedBatch>;
+export const maskedKinds = ["rows", "answers", "blocks"] as const;
+
+export interface MaskedMethod extends Method<Student, Answer, MaskedBatch> {
+  readonly name: (typeof maskedKinds)[number];
+}
 
 /** The NELBO over rows of equal length (MDLM). */
 export const rowMethod = (noise: NoiseProcess): MaskedMethod =>
@@ -53,7 +57,7 @@ export const blockMethod = (options: BlockMethodOptions): MaskedMethod =>
   });
 
 function maskedMethod(
-  name: string,
+  name: MaskedMethod["name"],
   noise: NoiseProcess,
   prepare: (examples: readonly Answer[], place: Place) => MaskedBatch,
 ): MaskedMethod {
