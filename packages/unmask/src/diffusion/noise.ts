@@ -48,6 +48,8 @@ export interface NoiseProcess {
   lossWeight(t: number): number;
   /** Unweighted losses [N] of raw logits [N, V], with gradient. */
   losses(logits_NV: Tensor, positions: NoisyPositions): Tensor;
+  /** Where the losses are cross-entropies of the true tokens: what is added to the logits before, [V], or nothing. */
+  readonly crossEntropy?: { readonly column: Float32Array | undefined } | undefined;
 }
 
 export interface AbsorbingOptions {
@@ -61,10 +63,12 @@ export interface AbsorbingOptions {
 export function absorbingNoise(options: AbsorbingOptions): NoiseProcess {
   const { schedule, vocabularySize, maskId, maskLogit = false } = options;
   const { alpha } = schedule;
+  const column = maskLogit ? undefined : maskColumn(vocabularySize, maskId);
   return {
     name: "absorbing",
     schedule,
     vocabularySize,
+    crossEntropy: { column },
     corrupt: (clean, length, { times, uniforms }) =>
       absorb(clean, length, { maskId, probabilities: times.map((t) => 1 - alpha(t)), uniforms }),
     marginal(clean, t) {
@@ -83,9 +87,7 @@ export function absorbingNoise(options: AbsorbingOptions): NoiseProcess {
     lossWeight: (t) => nelboWeight(schedule, t),
     losses(logits_NV, { targets_N }) {
       const { device } = logits_NV;
-      const kept = maskLogit
-        ? logits_NV
-        : add(logits_NV, tensor(maskColumn(vocabularySize, maskId), undefined, { device }));
+      const kept = column === undefined ? logits_NV : add(logits_NV, tensor(column, undefined, { device }));
       return crossEntropyLoss(kept, targets_N, { reduction: 0 });
     },
   };

@@ -6,6 +6,7 @@ import {
   gradientOf,
   item,
   noGrad,
+  Recompute,
   scope,
   setGradient,
   type Tensor,
@@ -133,6 +134,28 @@ describe.each(objectives)("%s objective", (name, family, make) => {
         });
         expect(Math.max(...whole)).toBeGreaterThan(0.01);
       }
+    }
+  });
+
+  it("is the same, gradients and all, where logits are never whole and layers are computed again", () => {
+    const batch = make(answers, examples);
+    const runs = [{}, { mostLogits: 0 }, { recompute: new Recompute() }].map((options) => {
+      const { loss, losses_N } = maskedLoss(model, batch, { noise: masks, ...options });
+      backward(loss);
+      options.recompute?.finish();
+      const gradients = [...model.parameters.values()].flatMap((one) => {
+        const gradient = gradientOf(one);
+        const numbers = gradient === null ? [] : toNumbers(gradient);
+        setGradient(one, null);
+        return numbers;
+      });
+      return [item(loss), ...toNumbers(losses_N), ...gradients];
+    });
+    for (const other of runs.slice(1)) {
+      expect(other).toHaveLength(runs[0]!.length);
+      other.forEach((value, i) => {
+        expect(Math.abs(value - runs[0]![i]!)).toBeLessThan(1e-10);
+      });
     }
   });
 

@@ -70,8 +70,9 @@ function maskedMethod(
       {
         name: "train",
         updates: "student",
-        loss({ student }, batch, { totals, products }) {
-          const { loss, losses_N } = maskedLoss(student, batch, { noise, products, total: totals.size });
+        loss({ student }, batch, { totals, products, recompute }) {
+          const options = { noise, products, recompute, total: totals.size };
+          const { loss, losses_N } = maskedLoss(student, batch, options);
           return { loss, positions: { losses_N, times: batch.times } };
         },
       },

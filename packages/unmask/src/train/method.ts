@@ -12,7 +12,7 @@
 // says what it averages over before any loss is computed: dividing by `totals` makes accumulation and several workers
 // exact, however unequal the parts are.
 
-import type { ProductDtype, Tensor } from "@unmask/torch";
+import type { ProductDtype, Recompute, Tensor } from "@unmask/torch";
 
 /** Where a micro-batch stands. Everything random is keyed by (seed, example number), never by batch or worker. */
 export interface Place {
@@ -37,6 +37,8 @@ export interface PhaseContext {
   /** Counts of the global batch. */
   readonly totals: Counts;
   readonly products: ProductDtype;
+  /** To be handed to the forwards of the network that is updated, where memory is to be saved. */
+  readonly recompute?: Recompute | undefined;
 }
 
 export interface LossParts {

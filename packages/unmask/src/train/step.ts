@@ -4,6 +4,7 @@ import {
   backward,
   noGrad,
   type ProductDtype,
+  Recompute,
   reshape,
   scope,
   setRequiresGrad,
@@ -32,6 +33,8 @@ export interface Job<Networks, Example, Prepared, Batch> {
   readonly batchSize: number;
   readonly microBatchSize: number;
   readonly products: ProductDtype;
+  /** Keep only the inputs of layers, and compute them again for their gradients. */
+  readonly recompute?: boolean | undefined;
 }
 
 export interface StepOutcome {
@@ -138,11 +141,7 @@ async function runPhase<Networks, Example, Prepared, Batch>(
   setGradients(others, false);
   batches.forEach((batch, i) => {
     trained.buckets.begin(i === batches.length - 1);
-    const values = scope(() => {
-      const parts = phase.loss(job.networks, batch, contexts[i]!);
-      backward(parts.loss);
-      return readParts(parts, buckets);
-    });
+    const values = scope(() => lossAndGradients(job, phase, { batch, context: contexts[i]!, buckets }));
     for (const [name, value] of Object.entries(values)) sums[name] = (sums[name] ?? 0) + value;
   });
   setGradients(others, true);
@@ -156,6 +155,22 @@ async function runPhase<Networks, Example, Prepared, Batch>(
   const learningRate = await trained.update(place.progress);
   const { loss, ...terms } = sums;
   return { name: phase.name, updates: phase.updates, loss: loss!, terms, gradientNorm, learningRate };
+}
+
+function lossAndGradients<Networks, Example, Prepared, Batch>(
+  { networks, ...job }: Job<Networks, Example, Prepared, Batch>,
+  phase: Phase<Networks, Batch>,
+  { batch, context, buckets }: { batch: Batch; context: PhaseContext; buckets: RatioBuckets },
+): Record<string, number> {
+  const recompute = job.recompute === true ? new Recompute() : undefined;
+  try {
+    const parts = phase.loss(networks, batch, { ...context, recompute });
+    backward(parts.loss);
+    recompute?.finish();
+    return readParts(parts, buckets);
+  } finally {
+    recompute?.dispose();
+  }
 }
 
 /** What stands besides the phase's network takes no gradients, though they may pass through it. */
