@@ -88,7 +88,7 @@ const unmask = {
       reason: "the one training loop knows no distiller and no decoding",
     },
     distill: {
-      may: ["base", "trajectory", "diffusion", "models", "decode", "train", "torch"],
+      may: ["base", "trajectory", "diffusion", "models", "decode", "propose", "train", "torch"],
       npm: "none",
       reason: "a distiller is data in, data out: no text, no files, no second loop",
     },

@@ -1,7 +1,7 @@
 // @ts-check
 // T3D: distillation of SDAR.
 
-import { skipped } from "./skipped.mjs";
+import { fakeTokenSampling, loss, pathWeights } from "./t3d/loss.mjs";
 import { corruption, trainingMaskPositions } from "./t3d/structure.mjs";
 import { lrSchedules, optimizerSteps } from "./t3d/training.mjs";
 
@@ -11,5 +11,7 @@ export const kinds = {
   corruption,
   optimizer_steps: optimizerSteps,
   lr_schedules: lrSchedules,
-  ...skipped(["loss", "fake_token_sampling", "path_weights"], "t3d: the distiller is not implemented yet"),
+  loss,
+  fake_token_sampling: fakeTokenSampling,
+  path_weights: pathWeights,
 };

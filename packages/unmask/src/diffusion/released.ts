@@ -1,5 +1,5 @@
-// The arithmetic of MDLM's published sampler (fidelity "released"), kept apart from the default path, which draws by
-// inverse CDF in float64 and ends at t = 0 (propose/sample.ts, decode/policies/ancestral.ts).
+// The arithmetic of the published samplers (fidelity "released"), kept apart from the default path, which draws by
+// inverse CDF in float64 and ends at t = 0 (propose/sample.ts, decode/policies/ancestral.ts). MDLM's, and a draw of T3D's.
 // Reference: haoyangzheng-ai/didi-instruct 7825a02, trainer_base.py (AbsorbingState._ancestral_update and
 // _analytic_update, sample_categorical, Diffusion.generate_samples); kuleshov-group/mdlm c112c52, diffusion.py.
 //
@@ -20,8 +20,10 @@ import {
   add,
   arange,
   argmax,
+  convert,
   div,
   eq,
+  exp,
   log,
   logSoftmax,
   maskedFill,
@@ -29,6 +31,7 @@ import {
   ne,
   neg,
   oneHot,
+  pow,
   sub,
   type Tensor,
   toDtype,
@@ -72,6 +75,16 @@ export function analyticProbabilities(probability_BLV: Tensor, ids_BL: Tensor, s
 export function exponentialRace(weights_BLV: Tensor, uniforms_BLV: Tensor): Tensor {
   const noise_BLV = add(neg(log(add(uniforms_BLV, raceEpsilon))), raceEpsilon);
   return argmax(div(weights_BLV, noise_BLV), { dim: -1 });
+}
+
+/**
+ * Gumbel noise as LLaDA, Dream and T3D write it: argmax_v of exp(z_v) / (−ln u_v)^T in float64, int64 [N], a draw from
+ * softmax(z / T). Logits above 709 overflow, there as here.
+ */
+export function gumbelRace(logits_NV: Tensor, uniforms_NV: Tensor, temperature: number): Tensor {
+  const weight_NV = exp(convert(logits_NV, "float64", undefined));
+  const noise_NV = pow(neg(log(convert(uniforms_NV, "float64", undefined))), temperature);
+  return argmax(div(weight_NV, noise_NV), { dim: -1 });
 }
 
 /** `drawn_BL` where `ids_BL` holds the mask, else the visible token. */

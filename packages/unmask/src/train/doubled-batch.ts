@@ -77,6 +77,8 @@ export interface NoisyResponses {
   readonly times: Float64Array;
   readonly weights: Float64Array;
   readonly size: number;
+  /** [rows · L1], 0 at padding of the noisy copy; as in the clean one by default. */
+  readonly real?: Uint8Array | undefined;
 }
 
 /** The batch for a network: three parts a row, logits of the noisy part's positions alone. */
@@ -94,7 +96,7 @@ export function doubledBatch(columns: DoubledColumns, noisy: NoisyResponses): Ma
     ids.set(part(noisy.ids, row, L1), at + L0 + L1);
     real.set(part(columns.realPrompts, row, L0), at);
     real.set(part(columns.realResponses, row, L1), at + L0);
-    real.set(part(columns.realResponses, row, L1), at + L0 + L1);
+    real.set(part(noisy.real ?? columns.realResponses, row, L1), at + L0 + L1);
   }
   const { positions, times, weights, size } = noisy;
   return {

@@ -1,7 +1,8 @@
 // Noise on the doubled sequence along recorded orders of revelation (diffusion/trace-corruption.ts), every draw keyed by
 // the example's number and the column: T3D's intermediate states, made anew whenever an example comes.
 //
-// Tokens are supervised wherever they were hidden, under a random token as under the mask.
+// Tokens are supervised wherever they were hidden, under a random token as under the mask. Columns behind an answer that
+// the decoder had open (`tails`) hold the mask and are in no loss: without them the network would see where a text ends.
 
 import { fillUniform, streams, uniform } from "../base/rng.ts";
 import {
@@ -14,6 +15,12 @@ import {
 } from "../diffusion/trace-corruption.ts";
 import { fineUniforms } from "./answer-batch.ts";
 import type { DoubledColumns, NoisyResponses } from "./doubled-batch.ts";
+
+/** What noise needs to know of columns. */
+export type TraceColumns = Pick<
+  DoubledColumns,
+  "rows" | "responseColumns" | "blockLength" | "responses" | "realResponses" | "extents"
+>;
 
 export interface TraceResponsesOptions {
   readonly seed: number;
@@ -30,12 +37,17 @@ export interface TraceResponsesOptions {
   readonly random?: { readonly share: number; readonly tokens: number } | undefined;
   /** How many tokens of an answer that are `padId` are supervised. */
   readonly padLimit?: number | undefined;
+  /** Columns behind each answer that are masks. */
+  readonly tails?: readonly number[] | undefined;
+  /** The published code's shares of blocks, and its random order, which takes given tokens and padding too. */
+  readonly released?: boolean | undefined;
 }
 
 /** As noisyResponses(); `times` are the ratios; losses are averaged over an answer, then over answers. */
-export function traceResponses(columns: DoubledColumns, options: TraceResponsesOptions): NoisyResponses {
-  const { rows, responseColumns: L1 } = columns;
+export function traceResponses(columns: TraceColumns, options: TraceResponsesOptions): NoisyResponses {
+  const { rows, responseColumns: L1, extents } = columns;
   const ids = Int32Array.from(columns.responses);
+  const real = Uint8Array.from(columns.realResponses);
   const positions: number[] = [];
   const times: number[] = [];
   const weights: number[] = [];
@@ -45,6 +57,9 @@ export function traceResponses(columns: DoubledColumns, options: TraceResponsesO
     const hidden = hiddenOf(columns, options, { row, ratio });
     const random = randomTokens(hidden, options, options.examples[row]!);
     ids.set(hide(response, hidden, { maskId: options.maskId, random }), row * L1);
+    const behind = row * L1 + extents[row]!.end;
+    ids.fill(options.maskId, behind, behind + (options.tails?.[row] ?? 0));
+    real.fill(1, behind, behind + (options.tails?.[row] ?? 0));
     const { padId, padLimit: limit } = options;
     const counted = supervised(response, hidden, { padId, limit });
     for (const index of counted) {
@@ -59,6 +74,7 @@ export function traceResponses(columns: DoubledColumns, options: TraceResponsesO
     times: Float64Array.from(times),
     weights: Float64Array.from(weights),
     size: rows,
+    real,
   };
 }
 
@@ -73,21 +89,20 @@ function drawRatio({ seed, ratios, exponent }: TraceResponsesOptions, example: n
 }
 
 function hiddenOf(
-  { responseColumns: L1, blockLength, extents }: DoubledColumns,
-  { seed, examples, steps, order = "latest" }: TraceResponsesOptions,
+  { responseColumns: L1, blockLength, extents }: TraceColumns,
+  { seed, examples, steps, order = "latest", released }: TraceResponsesOptions,
   { row, ratio }: { row: number; ratio: number },
 ): number[] {
   const { begin, end } = extents[row]!;
-  const order_L = new Float64Array(L1).fill(-1);
+  const own_L = new Float64Array(L1).fill(-1);
+  const own = steps[row]!;
+  for (let i = 0; begin + i < end && i < own.length; i++) own_L[begin + i] = own[i]!;
+  if (order !== "random") return hiddenByTrace(L1, { blockLength, ratio, order, steps: own_L, released });
   // A random subset of what may be hidden: the latest by random numbers.
-  if (order === "random") {
-    fillUniform(order_L.subarray(begin, end), { seed, stream: streams.corruption }, examples[row]!, 0);
-  } else {
-    const own = steps[row]!;
-    for (let i = 0; begin + i < end && i < own.length; i++) order_L[begin + i] = own[i]!;
-  }
-  const direction = order === "random" ? "latest" : order;
-  return hiddenByTrace(L1, { blockLength, ratio, order: direction, steps: order_L });
+  const random_L = new Float64Array(L1).fill(-1);
+  fillUniform(random_L.subarray(begin, end), { seed, stream: streams.corruption }, examples[row]!, 0);
+  const steps_L = random_L.map((value, i) => (released === true || own_L[i]! >= 0 ? value : -1));
+  return hiddenByTrace(L1, { blockLength, ratio, order: "latest", steps: steps_L, released });
 }
 
 function randomTokens(

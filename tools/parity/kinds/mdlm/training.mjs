@@ -3,7 +3,6 @@
 
 import {
   backward,
-  gradientOf,
   item,
   mul,
   scope,
@@ -14,6 +13,7 @@ import { absorb } from "../../../../packages/unmask/dist/diffusion/corrupt.js";
 import { maskColumn, nelbo } from "../../../../packages/unmask/dist/diffusion/objective.js";
 import { logLinear, nelboWeight, sigma } from "../../../../packages/unmask/dist/diffusion/schedule.js";
 import { smallestTime, stratifiedTime } from "../../../../packages/unmask/dist/diffusion/time.js";
+import { compareGradients } from "../network/gradients.mjs";
 import { averages } from "./averages.mjs";
 import { defaults, maskIdOf, numbersOf, withNetwork } from "./model.mjs";
 
@@ -123,7 +123,8 @@ export function nelboLoss(one, check) {
   return withNetwork(one, (network) => {
     for (const parameter of network.parameters.values()) setRequiresGrad(parameter, true);
     scope(() => compareLoss(one, check, network));
-    if (one.hasOutput("gradient_of_mean_loss")) compareGradients(one, check, network);
+    if (one.hasOutput("gradient_of_mean_loss"))
+      compareGradients(one, check, { network, expected: one.output("gradient_of_mean_loss") });
     one.informational("float32_vs_float64_gradient_max_rel_norm_error"); // how far the reference is from itself
   });
 }
@@ -204,34 +205,6 @@ function compareTotals(one, check, { mean, tokens, perToken, shape }) {
     one.numbers(one.output("per_token_loss")),
     tolerance,
   );
-}
-
-/**
- * @param {Case} one
- * @param {Check} check
- * @param {Mdlm} network
- */
-function compareGradients(one, check, network) {
-  const { l2_norm_per_tensor: norms = {}, selected = {} } = one.output("gradient_of_mean_loss");
-  const share = one.json.tolerance?.gradients?.rel_of_tensor_l2_norm ?? 2e-4;
-  const gradient = (/** @type {string} */ name) => {
-    const parameter = network.parameters.get(name);
-    const found = parameter === undefined ? null : gradientOf(parameter);
-    if (found === null) throw new Error(`no gradient for "${name}"`);
-    return numbersOf(found);
-  };
-  for (const [name, norm] of Object.entries(norms)) {
-    const found = Math.hypot(...gradient(name).values);
-    check.close(`‖∂ ${name}‖`, one.numbers(found), one.numbers(norm), { rel: share });
-  }
-  for (const [name, { first16, l2_norm: norm }] of Object.entries(selected)) {
-    const found = gradient(name).values.slice(0, first16.length);
-    check.close(`∂ ${name}`, one.numbers(found), one.numbers(first16), { abs: share * norm });
-  }
-  for (const tensorName of one.tensorNames("grad/")) {
-    const name = tensorName.slice("grad/".length);
-    check.norm(`∂ ${name} (all)`, gradient(name), one.numbers({ tensor: tensorName }), share);
-  }
 }
 
 /** @type {import("../table.mjs").Runner} */

@@ -5,21 +5,19 @@ import {
   AdamW,
   backward,
   clipGradients,
-  clone,
-  copy_,
   item,
-  noGrad,
   scope,
   setRequiresGrad,
   toNumbers,
 } from "../../../../packages/torch/dist/index.js";
+import { refreshReference } from "../../../../packages/unmask/dist/distill/rounds.js";
 import { loadNetwork } from "../../../../packages/unmask/dist/models/load.js";
 import {
   publishedSchedule,
   publishedSchedules,
 } from "../../../../packages/unmask/dist/train/published-schedules.js";
 import { nestedNumbers } from "../../case.mjs";
-import { batchOf, losses } from "./objective.mjs";
+import { statesOf, stepOf } from "./batch.mjs";
 
 /**
  * @typedef {import("../../case.mjs").Case} Case
@@ -96,13 +94,15 @@ function takeUpdate(one, check, { update, student, reference, optimiser, paramet
     check.close(`${name}: ${what}`, nestedNumbers(found), nestedNumbers(update[what]), tolerance);
   scalar("lr_used", rate, { abs: 1e-12 });
   const norm = scope(() => {
-    const batch = batchOf(one.json, one.input("batches")[update.batch]);
-    const { ddo, path, total } = losses({ student: student.network, reference: reference.network }, batch);
+    const all = { ...settings, pad_id: one.json.inputs.pad_id };
+    const states = statesOf(all, one.input("batches")[update.batch], student.facts);
+    const networks = { student: student.network, reference: reference.network };
+    const { loss, terms } = stepOf(networks, states, { settings: all, facts: student.facts }).parts;
     const tolerance = one.json.tolerance?.losses ?? { abs: 2e-4 };
-    scalar("ddo_loss", item(ddo), tolerance);
-    scalar("path_loss", item(path), tolerance);
-    scalar("total_loss", item(total), tolerance);
-    backward(total);
+    scalar("ddo_loss", numberOf(terms?.ddo), tolerance);
+    scalar("path_loss", numberOf(terms?.path), tolerance);
+    scalar("total_loss", item(loss), tolerance);
+    backward(loss);
     return clipGradients(parameters, settings.max_grad_norm);
   });
   scalar("gradient_norm_before_clipping", norm, one.json.tolerance?.gradient_norm ?? { rel: 1e-3 });
@@ -115,11 +115,11 @@ function takeUpdate(one, check, { update, student, reference, optimiser, paramet
       expected,
     });
   if (!update.reference_synced_after_this_update) return;
-  noGrad(() => {
-    for (const [key, value] of reference.network.parameters)
-      scope(() => copy_(value, clone(/** @type {any} */ (student.network.parameters.get(key)))));
-  });
+  refreshReference(student.network, reference.network);
 }
+
+/** @param {import("../../case.mjs").Tensor | number | undefined} term */
+const numberOf = (term) => (typeof term === "object" ? item(term) : (term ?? Number.NaN));
 
 /**
  * @param {Case} one

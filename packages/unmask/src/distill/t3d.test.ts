@@ -1,0 +1,246 @@
+import { copy_, item, noGrad, scope, setRequiresGrad, type Tensor, tensor, toNumbers } from "@unmask/torch";
+import { describe, expect, it } from "vitest";
+import { takeStep } from "../../test/oracle/method-step.ts";
+import { mulberry32 } from "../../test/oracle/mulberry32.ts";
+import { type T3dConstants, t3dLoss } from "../../test/oracle/t3d.ts";
+import { tableNetwork } from "../../test/oracle/table-network.ts";
+import { tiny, tinyNetwork } from "../../test/oracle/tiny-networks.ts";
+import type { Network } from "../models/family.ts";
+import type { Place } from "../train/method.ts";
+import type { FakeDraw } from "./fake-tokens.ts";
+import { type T3dNetworks, t3d } from "./t3d.ts";
+import type { T3dOptions } from "./t3d-options.ts";
+import type { DistillFacts, TraceStates } from "./trace-states.ts";
+import type { TrajectoryExample } from "./trajectory-example.ts";
+
+const { vocabularySize: V, maskId, padId } = tiny;
+const facts: DistillFacts = {
+  ...{ family: "sdar", vocabularySize: V, maskId, padId, endIds: [padId] },
+  ...{ shift: 0, blockLength: 3 },
+};
+const blocks = { blockSize: 4 } as const;
+const ln2 = Math.log(2);
+
+const examples: TrajectoryExample[] = [
+  { sequence: 0, ids: [1, 2, 3, 4, 5, 6, 7, 0], promptLength: 3, steps: [1, 0, 3, 2, 4], tail: 2 },
+  { sequence: 1, ids: [8, 9, 1, 3], promptLength: 2, steps: [0, 1], tail: 0 },
+  {
+    sequence: 2,
+    ids: [4, 4, 2, 9, 7, 6, 5, 1, 2, 3],
+    promptLength: 1,
+    steps: [0, 0, 2, 1, 5, 3, 4, 6, 6],
+    tail: 1,
+  },
+  { sequence: 3, ids: [5, 0], promptLength: 1, steps: [0], tail: 3 },
+];
+const numbers = [40, 41, 42, 43];
+
+/** A copy with other weights, that want no gradient. */
+function otherNetwork(network: Network, change: number): Network {
+  const other = tinyNetwork("sdar");
+  const next = mulberry32(17);
+  noGrad(() => {
+    for (const [name, weight] of other.parameters) {
+      const own = toNumbers(network.parameters.get(name)!);
+      scope(() =>
+        copy_(
+          weight,
+          tensor(
+            own.map((value) => value + change * (next() - 0.5)),
+            weight.shape,
+            { dtype: "float64" },
+          ),
+        ),
+      );
+    }
+  });
+  for (const weight of other.parameters.values()) setRequiresGrad(weight, false);
+  return other;
+}
+const student = tinyNetwork("sdar");
+const same: T3dNetworks = { student, reference: otherNetwork(student, 0) };
+const apart: T3dNetworks = { student, reference: otherNetwork(student, 0.6) };
+
+const step = (options: T3dOptions, networks: T3dNetworks = apart, some = examples, parts?: number[]) => {
+  const { phases, totals } = takeStep(t3d(facts, { ...blocks, ...options }), networks, some, {
+    ...{ numbers: some.map(({ sequence }) => numbers[sequence]!), parts },
+  });
+  return { ...phases[0]!, totals };
+};
+const place = (some: readonly number[], seed = 1): Place => ({
+  ...{ seed, step: 0, examples: some, first: 0, count: some.length, progress: 0 },
+});
+const norm = (gradients: Record<string, number[]>) => Math.hypot(...Object.values(gradients).flat());
+
+describe("DDO", () => {
+  it.each([
+    [0.5, 0.1],
+    [1, 2],
+    [0, 0.7],
+  ])("is (1 + α) ln 2 where student and reference are one, α = %f, β = %f", (alpha, beta) => {
+    const { terms, loss } = step({ alpha, beta, lambdaPath: 0 }, same);
+    expect(terms.ddo).toBeCloseTo((1 + alpha) * ln2, 12);
+    expect(loss).toBe(terms.ddo);
+    expect(terms.ddo_real).toBeCloseTo(ln2, 12);
+    expect(step({}, same).terms.ddo).toBeCloseTo(1.0397, 4);
+  });
+
+  it("has there the gradient −β/2 of ℓ(x_0) and αβ/2 of ℓ(x̂)", () => {
+    // With all of every answer hidden, a path loss of one level is −ℓ(x_0), averaged as DDO is.
+    const base = { maskRatios: [1], alpha: 0, beta: 0 } as const;
+    const entropy = step({ ...base, lambdaPath: 1, pathKSteps: 4 }, same).gradients.student!;
+    expect(norm(entropy)).toBeGreaterThan(1e-2);
+    const times = (gradients: Record<string, number[]>, factor: number) => {
+      for (const [name, gradient] of Object.entries(gradients)) {
+        gradient.forEach((slope, i) => {
+          expect(slope).toBeCloseTo(factor * entropy[name]![i]!, 9);
+        });
+      }
+    };
+    times(step({ ...base, lambdaPath: 0, beta: 0.3 }, same).gradients.student!, 0.3 / 2);
+    const x0: FakeDraw = (_, { states }) => {
+      const { batch, supervised } = states as TraceStates;
+      return tensor(BigInt64Array.from(batch.targets.subarray(0, supervised), BigInt));
+    };
+    const both = { ...base, lambdaPath: 0, beta: 0.3, alpha: 0.8, draw: x0 };
+    times(step(both, same).gradients.student!, (0.3 / 2) * (1 - 0.8));
+  });
+
+  it("is ln 2 and half the slope each where β is nearly 0, and grows linear in Δ where β is large", () => {
+    const flat = step({ beta: 1e-9, lambdaPath: 0 });
+    expect(flat.terms.ddo).toBeCloseTo(1.5 * ln2, 8);
+    const beta = 1e6;
+    const steep = step({ beta, lambdaPath: 0 });
+    const { terms: one } = step({ beta: 1, lambdaPath: 0 });
+    const [alone] = [examples[0]!].map((example) => step({ beta, lambdaPath: 0 }, apart, [example]));
+    const ratio = alone!.terms.logp_student_real! - alone!.terms.logp_reference_real!;
+    expect(alone!.terms.ddo_real! / beta).toBeCloseTo(Math.max(0, -ratio), 9);
+    expect(Number.isFinite(steep.loss) && norm(steep.gradients.student!) > 0).toBe(true);
+    expect(one.ddo_real).toBeGreaterThan(0);
+  });
+
+  it("does not look at x̂ where α is 0", () => {
+    const draw = (token: number) => (logits: Tensor) =>
+      tensor(BigInt64Array.from({ length: logits.shape[0]! }, () => BigInt(token)));
+    const [a, b] = [1, 2].map((token) => step({ alpha: 0, draw: draw(token) }));
+    expect(a!.loss).toBe(b!.loss);
+    expect(a!.gradients).toEqual(b!.gradients);
+    const [c, d] = [1, 2].map((token) => step({ alpha: 0.5, draw: draw(token) }));
+    expect(c!.loss).not.toBe(d!.loss);
+  });
+
+  it("counts answers that are above and below the reference as they should be", () => {
+    const { terms } = step({ lambdaPath: 0 });
+    for (const name of ["above_reference_real", "below_reference_fake"]) {
+      expect((terms[name]! * examples.length) % 1).toBeCloseTo(0, 9);
+    }
+    expect(step({ lambdaPath: 0 }, same).terms).toMatchObject({
+      above_reference_real: 0,
+      below_reference_fake: 0,
+    });
+  });
+});
+
+describe("the whole loss", () => {
+  const next = mulberry32(5);
+  const rowsOf = (count: number) =>
+    Array.from({ length: count }, () => Array.from({ length: V }, () => 4 * next() - 2));
+  const best = (row: readonly number[]) => row.indexOf(Math.max(...row));
+  /** One answer of six tokens behind a prompt of four, in blocks of 4: columns 0–3, 4–7 of the response. */
+  const example: TrajectoryExample = {
+    ...{ sequence: 0, ids: [1, 2, 3, 4, 5, 6, 7, 8, 9, 1], promptLength: 4, tail: 0 },
+    steps: [3, 0, 1, 2, 5, 4],
+  };
+  const [studentRows, referenceRows] = [rowsOf(20), rowsOf(20)];
+  const noisy = (rows: number[][]) => rows.slice(12);
+  const oracle = (supervised: number[], levels: number[][], constants: T3dConstants) =>
+    t3dLoss(
+      {
+        ...{ student: noisy(studentRows), reference: noisy(referenceRows), supervised, levels },
+        ...{ tokens: [5, 6, 7, 8, 9, 1], fakes: noisy(referenceRows).map(best) },
+      },
+      constants,
+    );
+  const networks = { student: tableNetwork(studentRows), reference: tableNetwork(referenceRows) };
+  const levels = [
+    [1, 2, 5, 4],
+    [0, 1, 2, 3, 4, 5],
+  ];
+  const base = { ...blocks, pathKSteps: 2, alpha: 0.6, beta: 0.4, lambdaPath: 0.3, randomRatio: 0 } as const;
+  const found = (options: T3dOptions) =>
+    takeStep(t3d(facts, { ...base, ...options }), networks, [example], { numbers: [0] }).phases[0]!;
+
+  it.each([
+    ["all of it hidden", { maskRatios: [1] }, [0, 1, 2, 3, 4, 5], {}],
+    ["the latest half hidden", { maskRatios: [0.5] }, [0, 3, 4], {}],
+    ["the earliest half hidden, as released", { maskRatios: [0.5], fidelity: "released" }, [1, 2, 5], {}],
+    [
+      "sums and linear weights, as in the paper",
+      { maskRatios: [0.5], fidelity: "paper" },
+      [0, 3, 4],
+      { sums: true, linear: [3 / 6, 1, 5 / 6, 4 / 6, 1 / 6, 2 / 6] },
+    ],
+  ] as [string, T3dOptions, number[], Partial<T3dConstants>][])(
+    "is that of plain loops: %s",
+    (_, options, supervised, change) => {
+      const expected = oracle(supervised, levels, { alpha: 0.6, beta: 0.4, lambda: 0.3, ...change });
+      const { loss, terms, positions } = found(options);
+      expect(loss).toBeCloseTo(expected.total, 12);
+      expect(terms.ddo).toBeCloseTo(expected.ddo, 12);
+      expect(terms.path).toBeCloseTo(expected.path, 12);
+      expect(terms.logp_student_real! - terms.logp_reference_real!).toBeCloseTo(expected.real, 12);
+      expect(terms.logp_student_fake! - terms.logp_reference_fake!).toBeCloseTo(expected.fake, 12);
+      expect(positions.times).toEqual(supervised.map(() => options.maskRatios![0]));
+      expect(positions.losses).toHaveLength(supervised.length);
+    },
+  );
+
+  it.each([["corrected"], ["released"], ["paper"]] as const)(
+    "has the gradient of its finite differences: %s",
+    (fidelity) => {
+      const options = { fidelity, maskRatios: [0.75], lambdaPath: 0.4, beta: 0.9 };
+      const { gradients } = step(options);
+      expect(Object.keys(gradients.reference!)).toEqual([]);
+      const loss = () => noGrad(() => evaluated(options));
+      for (const [name, parameter] of student.parameters) {
+        const index = Math.floor(parameter.size * 0.37);
+        const slope = gradients.student![name]?.[index] ?? 0;
+        const numeric = differenceOf(parameter, index, loss);
+        expect(Math.abs(slope - numeric) / (1 + Math.abs(numeric))).toBeLessThan(2e-6);
+      }
+    },
+  );
+
+  function evaluated(options: T3dOptions): number {
+    const method = t3d(facts, { ...blocks, ...options });
+    const prepared = method.prepare(examples, place(numbers));
+    const context = { place: place(numbers), totals: method.counts(prepared), products: "float32" } as const;
+    return scope(() =>
+      item(method.phases[0]!.loss(apart, method.sample!(apart, prepared, context), context).loss),
+    );
+  }
+});
+
+function differenceOf(parameter: Tensor, index: number, loss: () => number): number {
+  const values = toNumbers(parameter);
+  const set = (value: number) =>
+    noGrad(() =>
+      scope(() =>
+        copy_(
+          parameter,
+          tensor(
+            values.map((one, i) => (i === index ? value : one)),
+            parameter.shape,
+            { dtype: "float64" },
+          ),
+        ),
+      ),
+    );
+  const h = 1e-5;
+  set(values[index]! + h);
+  const above = loss();
+  set(values[index]! - h);
+  const below = loss();
+  set(values[index]!);
+  return (above - below) / (2 * h);
+}

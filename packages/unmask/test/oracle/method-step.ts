@@ -1,0 +1,101 @@
+// One step of a training method as the loop takes it, without an update: for each phase the loss, its terms and the
+// gradients, of a batch whole or in micro-batches.
+
+import {
+  backward,
+  gradientOf,
+  item,
+  noGrad,
+  scope,
+  setGradient,
+  type Tensor,
+  toNumbers,
+} from "@unmask/torch";
+import type { Network } from "../../src/models/family.ts";
+import type { Counts, Method, PhaseContext, Place } from "../../src/train/method.ts";
+
+export interface StepOptions {
+  readonly seed?: number | undefined;
+  readonly step?: number | undefined;
+  /** Numbers of the examples in the run. */
+  readonly numbers: readonly number[];
+  /** Sizes of the micro-batches; all in one by default. */
+  readonly parts?: readonly number[] | undefined;
+}
+
+export interface PhaseResult {
+  readonly name: string;
+  readonly loss: number;
+  readonly terms: Record<string, number>;
+  /** By network and parameter; only those that have one. */
+  readonly gradients: Record<string, Record<string, number[]>>;
+  readonly positions: { readonly losses: number[]; readonly times: number[] };
+}
+
+const numberOf = (value: Tensor | number): number => (typeof value === "number" ? value : item(value));
+
+export function takeStep<Networks extends object, Example, Prepared, Batch>(
+  method: Method<Networks, Example, Prepared, Batch>,
+  networks: Networks,
+  examples: readonly Example[],
+  { seed = 1, step = 0, numbers, parts = [examples.length] }: StepOptions,
+): { phases: PhaseResult[]; totals: Counts } {
+  let first = 0;
+  const prepared = parts.map((size) => {
+    const place: Place = {
+      ...{ seed, step, first, count: examples.length, progress: 0 },
+      examples: numbers.slice(first, first + size),
+    };
+    const made = method.prepare(examples.slice(first, first + size), place);
+    first += size;
+    return { place, made };
+  });
+  const totals: Record<string, number> = {};
+  for (const { made } of prepared) {
+    for (const [name, count] of Object.entries(method.counts(made)))
+      totals[name] = (totals[name] ?? 0) + count;
+  }
+  return scope(() => {
+    const batches = prepared.map(({ place, made }) => {
+      const context: PhaseContext = { place, totals, products: "float32" };
+      const batch = method.sample?.bind(method);
+      return {
+        context,
+        batch:
+          batch === undefined ? (made as unknown as Batch) : noGrad(() => batch(networks, made, context)),
+      };
+    });
+    const phases = method.phases.map((phase) => {
+      const result = { name: phase.name, loss: 0, terms: {} as Record<string, number> };
+      const positions = { losses: [] as number[], times: [] as number[] };
+      for (const { context, batch } of batches) {
+        scope(() => {
+          const made = phase.loss(networks, batch, context);
+          result.loss += item(made.loss);
+          for (const [name, value] of Object.entries(made.terms ?? {}))
+            result.terms[name] = (result.terms[name] ?? 0) + numberOf(value);
+          positions.losses.push(...(made.positions === undefined ? [] : toNumbers(made.positions.losses_N)));
+          positions.times.push(...Array.from(made.positions?.times ?? []));
+          backward(made.loss);
+        });
+      }
+      return { ...result, positions, gradients: takeGradients(networks) };
+    });
+    return { phases, totals };
+  });
+}
+
+function takeGradients(networks: object): Record<string, Record<string, number[]>> {
+  const all: Record<string, Record<string, number[]>> = {};
+  for (const [role, network] of Object.entries(networks) as [string, Network][]) {
+    const own: Record<string, number[]> = {};
+    for (const [name, parameter] of network.parameters) {
+      const gradient = gradientOf(parameter);
+      if (gradient === null) continue;
+      own[name] = toNumbers(gradient);
+      setGradient(parameter, null);
+    }
+    all[role] = own;
+  }
+  return all;
+}
