@@ -21,7 +21,8 @@ export interface Wanted {
   readonly option: string;
   /** What the user named. */
   readonly file?: string | undefined;
-  readonly dataSet?: DataSet | undefined;
+  /** Several are one after the other. */
+  readonly dataSet?: DataSet | readonly DataSet[] | undefined;
 }
 
 export async function documentsOf({ task, option, file, dataSet }: Wanted): Promise<Documents> {
@@ -29,8 +30,9 @@ export async function documentsOf({ task, option, file, dataSet }: Wanted): Prom
   if (dataSet === undefined) {
     throw new DataError(`the task ${task} has no data set of its own; give ${option}: FILE.jsonl`, { task });
   }
+  const names = [dataSet].flat().map((one) => dataSetName(one as DataSet));
   throw new DataError(
-    `the task ${task} needs ${dataSetName(dataSet)}; give ${option}: FILE, as JSONL, JSON or Parquet in its public schema`,
+    `the task ${task} needs ${names.join(", ")}; give ${option}: FILE, as JSONL, JSON or Parquet in its public schema`,
     { task },
   );
 }

@@ -22,7 +22,7 @@ export interface GenerateDescription<D> {
   readonly name: string;
   readonly version: string;
   readonly description: string;
-  readonly data?: DataSet | undefined;
+  readonly data?: DataSet | readonly DataSet[] | undefined;
   /** Throws a DataError for a row that lacks something. */
   read(row: Row): D;
   /** The document's own name; its row's number otherwise. */
@@ -52,7 +52,7 @@ export interface ShotsDescription<D> {
   /** Written in the task … */
   readonly examples?: readonly D[] | undefined;
   /** … or a split of a data set. */
-  readonly data?: DataSet | undefined;
+  readonly data?: DataSet | readonly DataSet[] | undefined;
   /** The documents' own split: the document asked about is never among its shots. */
   readonly sameSplit?: boolean | undefined;
   /** shots.ts says when. */

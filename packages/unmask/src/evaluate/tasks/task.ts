@@ -39,10 +39,12 @@ export interface TaskOptions {
   readonly fewshotAsMultiturn?: boolean | undefined;
   readonly systemInstruction?: string | undefined;
   /** Which rules the main metric follows; `released` for the published code's own, where the task has such. */
-  readonly fidelity?: "corrected" | "released" | undefined;
+  readonly fidelity?: Fidelity | undefined;
   /** Runs generated code even where nothing keeps it from this machine. */
   readonly unsafe?: boolean | undefined;
 }
+
+export type Fidelity = "corrected" | "released";
 
 export type OpenTask = OpenGenerateTask | OpenChooseTask;
 

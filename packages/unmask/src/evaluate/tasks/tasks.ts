@@ -4,9 +4,32 @@
 import { UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/nearest.ts";
 import { gsm8k, gsm8kCot, gsm8kCotZeroshot, gsm8kFixed, gsm8kLong } from "./gsm8k.ts";
+import {
+  d3llmDreamHumanevalInstruct,
+  d3llmLladaHumaneval,
+  humaneval,
+  humanevalInstruct,
+} from "./humaneval.ts";
+import {
+  hendrycksMath,
+  hendrycksMath500,
+  hendrycksSubjects,
+  minervaMath,
+  minervaMath500,
+  minervaSubjects,
+} from "./math.ts";
+import { d3llmDreamMbppInstruct, mbpp, mbppInstruct } from "./mbpp.ts";
+import { t3dGsm8k, t3dHumaneval, t3dMath500, t3dMath500Direct, t3dMbpp } from "./t3d.ts";
 import type { Task } from "./task.ts";
 
-export const tasks: readonly Task[] = [gsm8k, gsm8kLong, gsm8kFixed, gsm8kCot, gsm8kCotZeroshot];
+export const tasks: readonly Task[] = [
+  ...[gsm8k, gsm8kLong, gsm8kFixed, gsm8kCot, gsm8kCotZeroshot],
+  ...[minervaMath, minervaMath500, ...minervaSubjects],
+  ...[hendrycksMath, hendrycksMath500, ...hendrycksSubjects],
+  ...[humaneval, humanevalInstruct, d3llmLladaHumaneval, d3llmDreamHumanevalInstruct],
+  ...[mbpp, mbppInstruct, d3llmDreamMbppInstruct],
+  ...[t3dMath500, t3dMath500Direct, t3dGsm8k, t3dHumaneval, t3dMbpp],
+];
 
 export const taskNames: readonly string[] = tasks.map(({ name }) => name);
 
