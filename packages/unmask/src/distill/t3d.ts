@@ -80,6 +80,7 @@ export function t3d(facts: DistillFacts, options: T3dOptions = {}): T3dMethod {
     name: "t3d",
     prepare: (examples, place) => traceStates(examples, place, plan),
     counts: stateCounts,
+    tokens: ({ batch }) => batch.rows * batch.length,
     sample: ({ reference }, states, context) => referenceScores(reference, states, { settings, context }),
     phases: [
       {
@@ -146,7 +147,8 @@ export function answerScores(
 function studentLoss(student: Network, { states, ...reference }: T3dBatch, work: Work): LossParts {
   const { settings, context } = work;
   const { batch, supervised: M } = states;
-  const logits_NV = feedLogits(student, batch, { products: context.products });
+  const { products, recompute, totals } = context;
+  const logits_NV = feedLogits(student, batch, { products, recompute });
   const scores = new TokenScores(logits_NV);
   const real_N = scores.of(idTensor(batch.targets, logits_NV.device));
   const real_M = narrow(real_N, 0, 0, M);
@@ -156,7 +158,7 @@ function studentLoss(student: Network, { states, ...reference }: T3dBatch, work:
     reference,
     { states, work },
   );
-  const path = settings.lambdaPath === 0 ? undefined : pathLoss(real_N, states, context.totals);
+  const path = settings.lambdaPath === 0 ? undefined : pathLoss(real_N, states, totals);
   return {
     loss: path === undefined ? ddo.loss : add(ddo.loss, mul(path, settings.lambdaPath)),
     terms: { ddo: ddo.loss, ...ddo.terms, ...(path === undefined ? {} : { path }) },
