@@ -5,10 +5,11 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
+import { wordings } from "../language/reasoning.ts";
 import { addAup } from "./aup-flags.ts";
 import { addChat, addGenerate } from "./generation-commands.ts";
 import { addGrade } from "./grade-flags.ts";
-import { dashed, positiveNumber, weightDtype, wholeNumber } from "./options.ts";
+import { dashed, oneOf, positiveNumber, weightDtype, wholeNumber } from "./options.ts";
 import { reportOf } from "./report.ts";
 import { hasColours, styles } from "./terminal.ts";
 
@@ -189,6 +190,15 @@ function addLanguage(root: Command): void {
     .option("--count <n>", "stories", wholeNumber("--count", { least: 1, example: 5 }), 5)
     .option("--seed <n>", "random numbers", seed, 0)
     .action(verb(async (options) => (await import("./language.ts")).sampleVerb(options)));
+  language
+    .command("problems")
+    .description("print word problems with their reasoning, one JSON object a line: prompt, response, answer")
+    .option(...size)
+    .option("--wording <name>", "plain or varied", oneOf("--wording", wordings), "plain")
+    .option("--count <n>", "problems", wholeNumber("--count", { least: 1, example: 5 }), 5)
+    .option("--skip <n>", "begin behind so many", wholeNumber("--skip", { least: 0, example: 1000 }), 0)
+    .option("--seed <n>", "random numbers", seed, 0)
+    .action(verb(async (options) => (await import("./language.ts")).problemsVerb(options)));
   language
     .command("score")
     .description("read one text a line, print its validity and log-probabilities as JSON")

@@ -5,7 +5,9 @@ import { createInterface } from "node:readline";
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { generator, streams } from "../base/rng.ts";
+import { type Problem, type ProblemSize, problemSizes, sampleProblem } from "../language/arithmetic.ts";
 import { logProbability, noisyLogProbability } from "../language/probability.ts";
+import type { Wording } from "../language/reasoning.ts";
 import { prompt, sampleStory } from "../language/sample.ts";
 import { describe, type StorySize, storyGrammar, storySizes } from "../language/stories.ts";
 import { validate } from "../language/validate.ts";
@@ -38,6 +40,38 @@ export async function sampleVerb(options: SampleOptions): Promise<number> {
     await writeLine(options.json ? JSON.stringify({ text, prompt: prompt(grammar, words).join(" ") }) : text);
   }
   return 0;
+}
+
+export interface ProblemOptions {
+  readonly size: string;
+  readonly wording: Wording;
+  readonly count: number;
+  readonly seed: number;
+  /** Problems left out at the start: another part of the same list. */
+  readonly skip: number;
+}
+
+/** Problem number `sequence` of a seed. */
+export function problemAt(size: ProblemSize, wording: Wording, seed: number, sequence: number): Problem {
+  return sampleProblem(generator({ seed, stream: streams.story, sequence, step: 0 }), size, wording);
+}
+
+/** One JSON object a line: prompt, response, and the answer that checks go by. */
+export async function problemsVerb(options: ProblemOptions): Promise<number> {
+  const size = problemSize(options.size);
+  for (let i = 0; i < options.count; i++) {
+    const { question, reasoning, answer } = problemAt(size, options.wording, options.seed, options.skip + i);
+    const response = `${reasoning} answer ${answer}`;
+    await writeLine(JSON.stringify({ prompt: question, response, answer }));
+  }
+  return 0;
+}
+
+function problemSize(text: string): ProblemSize {
+  const found = problemSizes.find((size) => size === text);
+  if (found !== undefined) return found;
+  const hint = didYouMean(text, problemSizes);
+  throw new UsageError(`--size is "${text}"${hint}; give one of ${problemSizes.join(", ")}`, { size: text });
 }
 
 export interface Score {

@@ -4,10 +4,12 @@
  * Numbers: one token ("12") or a run of digit tokens ("1 2"), without leading zeros; both spellings are read.
  * Answer: the number after the last "answer"; it must end the text or stand before ".". A text may hold the question
  * again (it is cut off when the text begins with it); text after the answer's "." is ignored.
- * Reasoning: every sentence before the first "answer" must be a step "a op b = c". `correct` means that each is
+ * Reasoning: every sentence before the first "answer" must be a step "a op b = c", or its like in other words
+ * (reasoning.ts). `correct` means that each is
  * arithmetically right (no step at all is not correct); `faithful` that they are also the steps the question tells.
  */
 import { apply, type EventName, events, items, type Operator, pronouns } from "./arithmetic.ts";
+import { hearStep } from "./reasoning.ts";
 
 export interface Step {
   readonly left: number;
@@ -57,7 +59,7 @@ export function verifyReasoning(question: string, text: string): ReasoningVerdic
     steps.push(step);
     const truth = apply(step.operator, step.left, step.right);
     if (truth !== step.result)
-      return fail(`${sentence.slice(0, 3).join(" ")} is ${truth}, not ${step.result}`);
+      return fail(`${step.left} ${step.operator} ${step.right} is ${truth}, not ${step.result}`);
   }
   if (steps.length === 0) return fail("the text has no reasoning");
   const expected = solve(question)?.steps;
@@ -118,11 +120,10 @@ function readEvent(
 }
 
 function readStep(sentence: readonly string[]): Step | undefined {
-  const [leftWord, operator, rightWord, equals, resultWord, stop] = sentence;
-  const [left, right, result] = [readNumber(leftWord), readNumber(rightWord), readNumber(resultWord)];
+  const { a, o: operator, b, c } = hearStep(sentence) ?? { a: "", o: "", b: "", c: "" };
+  const [left, right, result] = [readNumber(a), readNumber(b), readNumber(c)];
   if (left === undefined || right === undefined || result === undefined) return undefined;
   if (operator !== "+" && operator !== "-" && operator !== "*") return undefined;
-  if (equals !== "=" || stop !== "." || sentence.length !== 6) return undefined;
   return { left, operator, right, result };
 }
 

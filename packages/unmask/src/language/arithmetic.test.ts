@@ -8,10 +8,13 @@ import {
   sampleProblem,
 } from "./arithmetic.ts";
 import { checkAnswer, solve, verifyReasoning } from "./arithmetic-check.ts";
+import { hearStep, sayStep, stepForms, wordings } from "./reasoning.ts";
 
-suite.each(problemSizes)("%s problems", (size) => {
+const kinds = problemSizes.flatMap((size) => wordings.map((wording) => [size, wording] as const));
+
+suite.each(kinds)("%s problems of %s wording", (size, wording) => {
   const uniform = mulberry32(21);
-  const problems = Array.from({ length: 1500 }, () => sampleProblem(uniform, size));
+  const problems = Array.from({ length: 1500 }, () => sampleProblem(uniform, size, wording));
 
   test("every sample is solved by its own reasoning and answer", () => {
     for (const { question, reasoning, answer, text } of problems) {
@@ -23,12 +26,13 @@ suite.each(problemSizes)("%s problems", (size) => {
   });
 
   test("words are in the vocabulary, lengths within the stated one", () => {
-    const words = new Set(problemVocabulary(size));
+    const words = new Set(problemVocabulary(size, wording));
     const lengths = problems.map((problem) => problem.text.split(" ").length);
     expect(problems.every((problem) => problem.text.split(" ").every((word) => words.has(word)))).toBe(true);
-    const { maxWords } = describeProblems(size);
-    expect(Math.max(...lengths)).toBe(maxWords);
-    if (size !== "large") expect(Math.min(...lengths)).toBe(maxWords);
+    const { maxWords } = describeProblems(size, wording);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(maxWords);
+    if (wording === "plain") expect(Math.max(...lengths)).toBe(maxWords);
+    if (size !== "large" && wording === "plain") expect(Math.min(...lengths)).toBe(maxWords);
   });
 });
 
@@ -37,6 +41,14 @@ test("the count of tiny questions is the number of distinct samples", () => {
   const seen = new Set(Array.from({ length: 3000 }, () => sampleProblem(uniform, "tiny").question));
   expect(BigInt(seen.size)).toBe(countProblems("tiny"));
   expect(countProblems("medium")).toBeGreaterThan(10n ** 9n);
+});
+
+test("every form of a step is heard as it was said, and no two are one", () => {
+  const parts = { a: "3", o: "+", b: "4", c: "7" };
+  const said = stepForms.map((form) => sayStep(form, parts));
+  for (const sentence of said) expect(hearStep(sentence.split(" "))).toEqual(parts);
+  expect(new Set(said).size).toBe(stepForms.length);
+  expect(hearStep("3 + 4 makes 7 .".split(" "))).toBeUndefined();
 });
 
 suite("checks", () => {

@@ -9,9 +9,12 @@
  * that are possible from the value in hand, which stays in 0..max; then its amount is uniform over the possible
  * ones in 1..maxAmount and the other name over the names that are not the owner's. (Not uniform over questions:
  * events that involve another name would crowd out the rest.)
+ * Reasoning is plain, or of varied wording (reasoning.ts): there each step takes one of its forms, uniformly.
  * Numbers are one token each, except where a size says `digits: true`: there 12 is written "1 2", so that lengths
  * vary; elsewhere every text of a size has the same length. Checking lives in `arithmetic-check.ts`.
  */
+import { formsOf, sayStep, type Wording } from "./reasoning.ts";
+
 export const problemSizes = ["tiny", "small", "medium", "large"] as const;
 export type ProblemSize = (typeof problemSizes)[number];
 
@@ -65,6 +68,8 @@ interface Move {
   readonly amount: number;
   /** The value in hand afterwards. */
   readonly value: number;
+  /** How its step of reasoning is said. */
+  readonly form: string;
 }
 
 export interface Problem {
@@ -75,8 +80,11 @@ export interface Problem {
   readonly text: string;
 }
 
-/** Takes 3 calls of `uniform`, then 3 per event (event, amount, other name) whether the event needs them or not. */
-export function sampleProblem(uniform: () => number, size: ProblemSize): Problem {
+/**
+ * Takes 3 calls of `uniform`, then 3 per event (event, amount, other name) whether the event needs them or not, and one
+ * more per event where the wording is varied.
+ */
+export function sampleProblem(uniform: () => number, size: ProblemSize, wording: Wording = "plain"): Problem {
   const shape = shapeOf(size);
   const pick = <T>(options: readonly T[]) => options[Math.floor(uniform() * options.length)]!;
   const owner = pick(shape.names);
@@ -89,7 +97,9 @@ export function sampleProblem(uniform: () => number, size: ProblemSize): Problem
     const event = pick(shape.events.filter((name) => amountsOf(shape, name, value).length > 0));
     const amount = pick(amountsOf(shape, event, value));
     value = apply(events[event].operator, value, amount);
-    moves.push({ event, amount, other: pick(others), value });
+    const other = pick(others);
+    const forms = formsOf(wording);
+    moves.push({ event, amount, other, value, form: forms.length === 1 ? forms[0]! : pick(forms) });
   }
   return writeProblem(shape, owner, item, first, moves);
 }
@@ -118,36 +128,38 @@ export function countProblems(size: ProblemSize): bigint {
 }
 
 /** The words that problems of a size can hold, sorted. */
-export function problemVocabulary(size: ProblemSize): string[] {
+export function problemVocabulary(size: ProblemSize, wording: Wording = "plain"): string[] {
   const shape = shapeOf(size);
   const largest = shape.digits ? 9 : shape.max;
   const numbers = Array.from({ length: largest + 1 }, (_, number) => `${number}`);
-  const fixed = "has . how many does have ? = answer".split(" ");
+  const said = formsOf(wording).flatMap((form) => form.split(" "));
+  const fixed = [..."has . how many does have ? answer".split(" "), ...said];
   const told = shape.events.flatMap((event) => [
     events[event].operator,
     ...events[event].template.split(" "),
   ]);
   const forms = shape.names.flatMap((name) => Object.values(pronouns[name]!));
   const words = [...numbers, ...fixed, ...told, ...forms, ...shape.names, ...shape.items];
-  return [...new Set(words)].filter((word) => !/^\{(?:he|him|c|n)\}$/.test(word)).sort();
+  return [...new Set(words)].filter((word) => !/^\{[a-z]+\}$/.test(word)).sort();
 }
 
 export interface ProblemFigures {
-  /** No text has more words; every text of a size without digits has as many. */
+  /** No text has more words; every text of plain wording and a size without digits has as many. */
   readonly maxWords: number;
   readonly vocabularySize: number;
   readonly supportSize: bigint;
 }
 
-export function describeProblems(size: ProblemSize): ProblemFigures {
+export function describeProblems(size: ProblemSize, wording: Wording = "plain"): ProblemFigures {
   const { steps, digits } = shapeOf(size);
   const numberWords = digits ? 2 : 1;
   const amountWords = 1;
-  // Opening 4 + N, event 5 + amount, closing 7, step "a + b = c ." 3 + 2 N + amount, "answer" 1 + N.
-  const perStep = 5 + amountWords + (3 + 2 * numberWords + amountWords);
+  // Opening 4 + N, event 5 + amount, closing 7, step 2 N + amount and the words between, "answer" 1 + N.
+  const between = Math.max(...formsOf(wording).map((form) => form.split(" ").length)) - 3;
+  const perStep = 5 + amountWords + (between + 2 * numberWords + amountWords);
   return {
     maxWords: 4 + numberWords + steps * perStep + 7 + 1 + numberWords,
-    vocabularySize: problemVocabulary(size).length,
+    vocabularySize: problemVocabulary(size, wording).length,
     supportSize: countProblems(size),
   };
 }
@@ -195,7 +207,12 @@ function writeProblem(
   const steps = moves.map((move) => {
     const before = value;
     value = move.value;
-    return `${number(before)} ${events[move.event].operator} ${number(move.amount)} = ${number(value)} .`;
+    return sayStep(move.form, {
+      a: number(before),
+      o: events[move.event].operator,
+      b: number(move.amount),
+      c: number(value),
+    });
   });
   const opening = `${owner} has ${number(first)} ${item} .`;
   const question = [opening, ...told, `how many ${item} does ${owner} have ?`].join(" ");
