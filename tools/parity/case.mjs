@@ -2,7 +2,7 @@
 // One case: its fields, its tensors and its tolerances. Arrays stand in the JSON as nested numbers, as rows of "0"
 // and "1", or as {tensor, shape, dtype} for the safetensors file beside it.
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { openSafetensors, tensor, toNumbers } from "../../packages/torch/dist/index.js";
 
@@ -93,6 +93,17 @@ export class Case {
     const folder = this.#found.roots.map((root) => join(root, path)).find((one) => isFolder(one));
     if (folder === undefined) throw new Error(`there is no checkpoint folder ${path}`);
     return folder;
+  }
+
+  /** What another case says: "family/case.json outputs.name". @param {string} reference @returns {any} */
+  elsewhere(reference) {
+    const [file = "", path = ""] = reference.split(" ");
+    const found = this.#found.roots.map((root) => join(root, file)).find((one) => existsSync(one));
+    if (found === undefined) throw new Error(`there is no file ${file}`);
+    const json = JSON.parse(readFileSync(found, "utf8"));
+    const value = path.split(".").reduce((inside, key) => inside?.[key], json);
+    if (value === undefined) throw new Error(`${file} has no ${path}`);
+    return value;
   }
 
   /** @param {unknown} value @returns {Numbers} */

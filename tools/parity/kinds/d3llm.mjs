@@ -3,11 +3,10 @@
 
 import { blockEntropyDecoder } from "../../../packages/unmask/dist/decode/policies/block-entropy.js";
 import { multiBlock } from "../../../packages/unmask/dist/decode/policies/multi-block.js";
+import { distillation } from "./d3llm/distillation.mjs";
+import { teacherTrajectory } from "./d3llm/trajectory.mjs";
 import { runDecodeCase } from "./decode-run.mjs";
 import { decoderCase } from "./decoder-setting.mjs";
-import { skipped } from "./skipped.mjs";
-
-const parts = ["teacher_trajectory", "distill"];
 
 /** Commits everything: what the published code means by no threshold. */
 const noThreshold = 999;
@@ -72,8 +71,8 @@ export const kinds = {
   dream_multi_block: multiBlockCase("dream", false),
   llada_multi_block_kv: multiBlockCase("llada", true),
   dream_multi_block_kv: multiBlockCase("dream", true),
-  ...skipped(
-    ["llada", "dream"].flatMap((model) => parts.map((part) => `${model}_${part}`)),
-    "d3llm: the method is not implemented yet",
-  ),
+  llada_teacher_trajectory: teacherTrajectory("llada"),
+  dream_teacher_trajectory: teacherTrajectory("dream"),
+  llada_distill: distillation("llada"),
+  dream_distill: distillation("dream"),
 };

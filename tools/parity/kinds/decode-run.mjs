@@ -5,6 +5,7 @@
 import { toNumbers } from "../../../packages/torch/dist/index.js";
 import { newCanvas } from "../../../packages/unmask/dist/decode/canvas.js";
 import { decode } from "../../../packages/unmask/dist/decode/decode.js";
+import { Recorder } from "../../../packages/unmask/dist/decode/recorder.js";
 import { loadNetwork } from "../../../packages/unmask/dist/models/load.js";
 import { modelProposer } from "../../../packages/unmask/dist/propose/propose.js";
 
@@ -16,6 +17,7 @@ import { modelProposer } from "../../../packages/unmask/dist/propose/propose.js"
  * @typedef {import("../../../packages/unmask/dist/decode/policies/policy.js").Request} Request
  * @typedef {import("../../../packages/unmask/dist/propose/propose.js").ProposerOptions} ProposerOptions
  * @typedef {import("../../../packages/unmask/dist/models/load.js").LoadedNetwork} LoadedNetwork
+ * @typedef {import("../../../packages/unmask/dist/trajectory/record.js").Trajectory} Trajectory
  *
  * @typedef {object} Forward what a forward was fed, and the canvases just before it
  * @property {number} row whose plan it is
@@ -32,6 +34,7 @@ import { modelProposer } from "../../../packages/unmask/dist/propose/propose.js"
  * @property {number} newTokens columns behind the prompt
  * @property {boolean} [measuresRaw] confidence and entropy are of the network's logits, before anything is forbidden
  * @property {(forwards: number, loaded: LoadedNetwork) => number} [nfe] what the reference counts; forwards by default
+ * @property {(trajectories: Trajectory[]) => void} [also] compares what else the case holds
  */
 
 /**
@@ -52,15 +55,17 @@ export async function runDecodeCase(one, check, settingOf) {
         prompt,
       }),
     );
-    const forwards = await run(loaded, canvases, setting);
+    const recorders = canvases.map((canvas) => new Recorder(canvas));
+    const forwards = await run(loaded, canvases, { setting, recorders });
     compare(one, check, { rows, canvases, forwards, setting, loaded });
+    setting.also?.(recorders.map((recorder, row) => finished(recorder, canvases[row], rows[row])));
   } finally {
     loaded.dispose();
   }
 }
 
 /** @param {Case} one @param {LoadedNetwork} loaded */
-function maskIdOf(one, loaded) {
+export function maskIdOf(one, loaded) {
   const id = one.json.arguments?.mask_id ?? one.json.arguments?.mask_token_id ?? loaded.facts.maskId;
   if (id === undefined) throw new Error("neither the case nor the checkpoint names the mask");
   return id;
@@ -82,11 +87,24 @@ function promptsOf(one) {
 }
 
 /**
+ * @param {Recorder} recorder
+ * @param {Canvas | undefined} canvas
+ * @param {{ prompt: number[] } | undefined} row
+ */
+const finished = (recorder, canvas, row) =>
+  recorder.finish({
+    promptLength: row?.prompt.length ?? 0,
+    end: canvas?.length ?? 0,
+    finishReason: "length",
+    seconds: 0,
+  });
+
+/**
  * @param {LoadedNetwork} loaded
  * @param {Canvas[]} canvases
- * @param {Setting} setting
+ * @param {{ setting: Setting, recorders: Recorder[] }} how
  */
-async function run(loaded, canvases, setting) {
+async function run(loaded, canvases, { setting, recorders }) {
   const { shift } = loaded.facts;
   const raw = rawMeasures(loaded.network);
   const inner = modelProposer(setting.measuresRaw ? raw.network : loaded.network, {
@@ -137,7 +155,8 @@ async function run(loaded, canvases, setting) {
     },
   };
   const policies = canvases.map((canvas) => setting.policy(canvas, loaded));
-  for await (const _ of decode(canvases, proposer, policies));
+  for await (const steps of decode(canvases, proposer, policies))
+    for (const step of steps) recorders[step.row]?.add(step);
   return forwards;
 }
 
