@@ -58,6 +58,7 @@ function windowMethod(name: string, options: Settled): D3llmMethod {
     name,
     prepare: (examples, place) => d3llmBatch(examples, place, options),
     counts,
+    tokens: ({ rows, length, halves }) => rows * length * halves.length,
     phases: [
       {
         name: "distill",

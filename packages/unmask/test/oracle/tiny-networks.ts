@@ -18,10 +18,15 @@ const more = {
 const configs: Record<string, Record<string, unknown>> = {
   sdar: { model_type: "sdar", ...sizes, ...more, block_size: 3, attention_bias: false },
   dream: { model_type: "Dream", ...sizes, ...more },
+  llada: {
+    ...{ model_type: "llada", d_model: 8, n_heads: 2, n_kv_heads: 2, n_layers: 2, mlp_hidden_size: 5 },
+    ...{ vocab_size: tiny.vocabularySize, embedding_size: tiny.vocabularySize, max_sequence_length: 32 },
+    ...{ weight_tying: false, rms_norm_eps: 1e-6, rope_theta: 1e4, include_qkv_bias: false },
+  },
 };
 
-/** SDAR with blocks of 3, or Dream; random float64 weights that want gradients. */
-export function tinyNetwork(family: "sdar" | "dream"): Network {
+/** SDAR with blocks of 3, Dream or LLaDA; random float64 weights that want gradients. */
+export function tinyNetwork(family: "sdar" | "dream" | "llada"): Network {
   const line = families.find(({ name }) => name === family)!;
   const config: unknown = line.readConfig({ path: "config.json", values: configs[family]! });
   const next = mulberry32(3);
