@@ -74,15 +74,15 @@ function counts({ rows, halves, cut, empty }: D3llmBatch) {
   return { rows, answers, complementary, cut, empty };
 }
 
-interface LossContext extends Pick<PhaseContext, "totals" | "products"> {
+interface LossContext extends Pick<PhaseContext, "totals" | "products" | "recompute"> {
   readonly options: Settled;
 }
 
 export function d3llmLoss(student: Network, batch: D3llmBatch, context: LossContext): LossParts {
-  const { totals, products, options } = context;
+  const { totals, products, recompute, options } = context;
   const { entropyWeight, complementaryEntropy, divisor, temperature } = options;
   const feed = bothHalves(batch);
-  const logits_NV = feedLogits(student, feed, { products });
+  const logits_NV = feedLogits(student, feed, { products, recompute });
   const rows = rowTerms(logits_NV, idTensor(feed.targets, logits_NV.device), temperature);
   const size = batch.halves[0]!.reads.length;
   const first = halfTerms(rows, { from: 0, size }, { batch, half: 0, context });
