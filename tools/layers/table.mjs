@@ -136,6 +136,11 @@ const unmask = {
       may: ["torch"],
       reason: "a judge's likelihoods of finished texts: no decoding computes them",
     },
+    {
+      file: "evaluate/likelihood.ts",
+      may: ["torch", "diffusion/objective.ts"],
+      reason: "likelihoods of given continuations: no decoding computes them",
+    },
     { file: "trajectory/file.ts", may: ["hyparquet", "hyparquet-writer"], reason: "the Parquet codec" },
   ],
 };
