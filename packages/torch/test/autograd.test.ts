@@ -86,6 +86,7 @@ describe("grad mode", () => {
       }),
     ).toThrow("inside");
     expect(records()).toBe(true);
+    expect([t.recordsGraph(), t.noGrad(t.recordsGraph), t.recordsGraph()]).toEqual([true, false, true]);
   });
 
   test("a promise is refused and the mode restored", () => {

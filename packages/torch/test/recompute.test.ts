@@ -115,14 +115,18 @@ describe("Recompute", () => {
     t.scope(() => {
       const weight = wish(d([2]));
       const recompute = new t.Recompute();
-      const quiet = t.noGrad(() => recompute.through([(x) => t.mul(x, weight)], d([1])));
-      expect([quiet.requiresGrad, numbers(quiet)]).toEqual([false, [2]]);
+      for (const input of [d([1]), wish(d([1]))]) {
+        const quiet = t.noGrad(() => recompute.through([(x) => t.mul(x, weight)], input));
+        expect([quiet.requiresGrad, numbers(quiet)]).toEqual([false, [2]]);
+      }
       recompute.finish();
-      const used = recompute.through([(x) => t.mul(x, weight)], d([7]));
+      const input = wish(d([7]));
+      t.noGrad(() => recompute.through([(x) => t.mul(x, weight)], input));
+      const used = recompute.through([(x) => t.mul(x, weight)], input);
       recompute.through([(x) => t.mul(x, weight)], d([100]));
       t.backward(t.sum(used));
       recompute.finish();
-      expect(numbers(t.gradientOf(weight))).toEqual([7]);
+      expect([weight, input].map((one) => numbers(t.gradientOf(one)))).toEqual([[7], [2]]);
     });
   });
 

@@ -120,6 +120,13 @@ export function enableGrad<Result>(body: () => Result): Result {
   return withGradMode(true, body);
 }
 
+/** Whether a graph is recorded now. */
+export function recordsGraph(): boolean {
+  const enabled = native.setGradMode(true);
+  native.setGradMode(enabled);
+  return enabled;
+}
+
 function withGradMode<Result>(enabled: boolean, body: () => Result): Result {
   const previous = native.setGradMode(enabled);
   try {

@@ -10,7 +10,7 @@
 // numbers. Tensors live until finish() or dispose(), whatever scopes end before.
 
 import { detach, view } from "../generated/ops.ts";
-import { backward, gradientOf } from "./autograd.ts";
+import { backward, gradientOf, recordsGraph } from "./autograd.ts";
 import { setRequiresGrad } from "./create.ts";
 import { TorchError } from "./errors.ts";
 import { keep, scope } from "./scope.ts";
@@ -40,9 +40,11 @@ export class Recompute {
     const present = this.holds.get(tensor);
     if (present !== undefined) return present;
     const source = this.own(view(tensor, tensor.shape));
-    const leaf = this.leaf(detach(source), source.requiresGrad);
+    // A view of a leaf says that it wants a gradient even where none is recorded.
+    const wanted = source.requiresGrad && recordsGraph();
+    const leaf = this.leaf(detach(source), wanted);
+    if (!wanted) return leaf;
     this.holds.set(tensor, leaf);
-    if (!source.requiresGrad) return leaf;
     this.add(() => {
       const gradient = gradientOf(leaf);
       if (gradient !== null) backward(source, { gradients: [gradient] });

@@ -45,20 +45,10 @@ import {
   unsqueeze,
   zeros,
 } from "@unmask/torch";
+import type { ChunkOptions as AllOptions, Head } from "./head-chunks.ts";
 import type { NelboBatch } from "./objective.ts";
 
-export interface Head {
-  readonly weight_VD: Tensor;
-  readonly bias_V?: Tensor | undefined;
-  /** Added to the logits, without gradient: maskColumn() takes the mask out. */
-  readonly column_V?: Tensor | undefined;
-}
-
-export interface ChunkOptions {
-  readonly products?: ProductDtype | undefined;
-  /** Columns of a chunk; as many as make 4 Mi logits by default. */
-  readonly chunk?: number | undefined;
-}
+type ChunkOptions = Omit<AllOptions, "recompute">;
 
 const chunkLogits = 1 << 22;
 

@@ -6,7 +6,7 @@
 // Letters: B rows, L positions fed, K keys seen, V vocabulary, N picked positions.
 
 import type { ProductDtype, Recompute, Tensor } from "@unmask/torch";
-import type { Head } from "../diffusion/chunked-loss.ts";
+import type { HeadRows } from "../diffusion/head-chunks.ts";
 import type { KeyValueCache } from "./parts/cache.ts";
 import type { Visibility } from "./parts/visibility.ts";
 
@@ -73,12 +73,6 @@ export interface ForwardOptions {
   readonly recompute?: Recompute | undefined;
 }
 
-/** What logits are made of: hidden rows after the final norm, and the head. */
-export interface HeadRows {
-  readonly hidden_ND: Tensor;
-  readonly head: Head;
-}
-
 export interface CacheOptions {
   readonly rows: number;
   /** Positions to make room for at first; it grows. */
@@ -96,7 +90,7 @@ export interface Network {
    */
   logits(ids_BL: Tensor, rows_N?: Tensor, options?: ForwardOptions): Tensor;
   /**
-   * What logits() would multiply, for losses that never make logits whole (diffusion/chunked-loss.ts): the head has a
+   * What logits() would multiply, for losses that never make logits whole (diffusion/row-statistics.ts): the head has a
    * gradient where its weight or adapter wants one. Throws an UnsupportedError for int8 weights. Absent where networks are
    * not trained.
    */

@@ -11,7 +11,8 @@
 
 import { convert, divideRounding, indexSelect, reshape, type Tensor } from "@unmask/torch";
 import { UnsupportedError } from "../base/errors.ts";
-import type { ForwardOptions, HeadRows, Network } from "./family.ts";
+import type { HeadRows } from "../diffusion/head-chunks.ts";
+import type { ForwardOptions, Network } from "./family.ts";
 import { MdlmTrunk, noCache, timeFeatures } from "./mdlm-trunk.ts";
 import type { Weights } from "./parts/weights.ts";
 

@@ -27,7 +27,8 @@ import {
   silu,
   type Tensor,
 } from "@unmask/torch";
-import type { CacheOptions, ForwardOptions, HeadRows, Network, NetworkSizes } from "../family.ts";
+import type { HeadRows } from "../../diffusion/head-chunks.ts";
+import type { CacheOptions, ForwardOptions, Network, NetworkSizes } from "../family.ts";
 import { KeyValueCache } from "./cache.ts";
 import { type PlannedCache, planCache } from "./cache-use.ts";
 import { RotaryTables } from "./rotary.ts";
