@@ -6,6 +6,7 @@
 #include "async.h"
 #include "autograd.h"
 #include "dispatch.h"
+#include "distributed.h"
 #include "environment.h"
 #include "generator.h"
 #include "tensor.h"
@@ -18,10 +19,34 @@ void define(napi_env env, napi_value exports, const char* name, napi_callback ca
   napi_set_named_property(env, exports, name, function);
 }
 
+void defineDistributed(napi_env env, napi_value exports) {
+  define(env, exports, "distributedFacts", unmask::distributedFacts);
+  define(env, exports, "openStore", unmask::openStore);
+  define(env, exports, "closeStore", unmask::closeStore);
+  define(env, exports, "storeSet", unmask::storeSet);
+  define(env, exports, "storeGet", unmask::storeGet);
+  define(env, exports, "storeAdd", unmask::storeAdd);
+  define(env, exports, "storeDelete", unmask::storeDelete);
+  define(env, exports, "joinWorld", unmask::joinWorld);
+  define(env, exports, "leaveWorld", unmask::leaveWorld);
+  define(env, exports, "condemnWorld", unmask::condemnWorld);
+  define(env, exports, "broadcast", unmask::broadcast);
+  define(env, exports, "allReduce", unmask::allReduce);
+  define(env, exports, "allGather", unmask::allGather);
+  define(env, exports, "barrier", unmask::barrier);
+  define(env, exports, "createBuckets", unmask::createBuckets);
+  define(env, exports, "beginBuckets", unmask::beginBuckets);
+  define(env, exports, "finishBuckets", unmask::finishBuckets);
+  define(env, exports, "launchedBuckets", unmask::launchedBuckets);
+  define(env, exports, "freeBuckets", unmask::freeBuckets);
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   unmask::installAllocator();
   auto* environment = new unmask::Environment(env);
-  environment->worker = std::make_unique<unmask::AsyncWorker>(env);
+  for (auto* worker : {&environment->worker, &environment->collectiveWorker, &environment->storeWorker}) {
+    *worker = std::make_unique<unmask::AsyncWorker>(env);
+  }
   napi_set_instance_data(
       env, environment, [](napi_env, void* data, void*) { delete static_cast<unmask::Environment*>(data); }, nullptr);
   exports.Set("wire", environment->wireReference.Value());
@@ -48,6 +73,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define(env, exports, "buildInfo", unmask::buildInfo);
   define(env, exports, "allocatorFacts", unmask::cacheFacts);
   define(env, exports, "emptyCache", unmask::dropCache);
+  defineDistributed(env, exports);
   return exports;
 }
 

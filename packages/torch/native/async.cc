@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "distributed.h"
 #include "environment.h"
 #include "values.h"
 
@@ -12,8 +13,8 @@ namespace unmask {
 
 struct AsyncWorker::Job {
   napi_deferred deferred = nullptr;
-  std::shared_ptr<torch::jit::Stack> stack;
   std::function<void()> work;
+  Result result;
   at::ThreadLocalState state;  // grad mode and friends of the caller
   int threads = 1;
   bool failed = false;
@@ -47,13 +48,32 @@ void AsyncWorker::start() {
   thread_ = std::thread([this] { loop(); });
 }
 
+namespace {
+
+napi_value onTheWire(napi_env env, Environment& environment, const torch::jit::Stack& stack) {
+  std::vector<double> out{static_cast<double>(stack.size())};
+  for (const auto& value : stack) encodeValue(environment, value, out);
+  environment.reportMemory(env);
+  auto result = Napi::Float64Array::New(env, out.size());
+  std::copy(out.begin(), out.end(), result.Data());
+  return result;
+}
+
+}  // namespace
+
 napi_value AsyncWorker::run(napi_env env, std::shared_ptr<torch::jit::Stack> stack, std::function<void()> work) {
+  return run(env, std::move(work), [stack](napi_env env, Environment& environment) {
+    return onTheWire(env, environment, *stack);
+  });
+}
+
+napi_value AsyncWorker::run(napi_env env, std::function<void()> work, Result result) {
   if (stopping_) throw ArgumentError("the process is ending");
   start();
   auto job = std::make_unique<Job>();
   napi_value promise = nullptr;
   napi_create_promise(env, &job->deferred, &promise);
-  job->stack = std::move(stack);
+  job->result = std::move(result);
   job->work = std::move(work);
   job->threads = at::get_num_threads();
   if (pending_++ == 0) napi_ref_threadsafe_function(env, completed_);
@@ -93,7 +113,10 @@ void AsyncWorker::loop() {
 
 napi_value stopAsync(napi_env env, napi_callback_info) {
   return guarded(env, [&](Environment& environment) -> napi_value {
+    interruptDistributed(environment);  // what waits for other processes must not hold this one up
     environment.worker->stop();
+    environment.collectiveWorker->stop();
+    environment.storeWorker->stop();
     return nullptr;
   });
 }
@@ -107,12 +130,7 @@ void AsyncWorker::finish(napi_env env, napi_value, void* context, void* data) {
   Environment& environment = Environment::of(env);
   if (!job->failed) {
     try {
-      std::vector<double> out{static_cast<double>(job->stack->size())};
-      for (const auto& value : *job->stack) encodeValue(environment, value, out);
-      environment.reportMemory(env);
-      auto result = Napi::Float64Array::New(env, out.size());
-      std::copy(out.begin(), out.end(), result.Data());
-      napi_resolve_deferred(env, job->deferred, result);
+      napi_resolve_deferred(env, job->deferred, job->result(env, environment));
       return;
     } catch (...) {
       job->failure = currentFailure();

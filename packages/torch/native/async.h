@@ -1,4 +1,4 @@
-// One thread per environment for long calls: work runs in the order it was given, with the caller's grad mode,
+// One thread for long calls (an environment has one for operators, one for collectives, one for the store): work runs in the order it was given, with the caller's grad mode,
 // while the event loop stays free. A single thread (rather than libuv's pool) keeps the order deterministic and
 // OpenMP to one team.
 #pragma once
@@ -15,14 +15,20 @@
 
 namespace unmask {
 
+struct Environment;
+
 class AsyncWorker {
  public:
+  // Makes the value that a promise resolves with, on the main thread.
+  using Result = std::function<napi_value(napi_env, Environment&)>;
+
   explicit AsyncWorker(Napi::Env env);
   ~AsyncWorker();
   // Waits for the running job, drops the queued ones and ends the thread.
   void stop();
   // Runs `work` on the thread; the promise resolves with what it left in `stack`, as on the wire.
   napi_value run(napi_env env, std::shared_ptr<torch::jit::Stack> stack, std::function<void()> work);
+  napi_value run(napi_env env, std::function<void()> work, Result result);
 
  private:
   struct Job;

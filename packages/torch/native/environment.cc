@@ -106,6 +106,8 @@ Failure currentFailure() {
     throw;
   } catch (const ArgumentError& error) {
     return {"ARGUMENT", error.what()};
+  } catch (const DistributedFailure& error) {
+    return {"RANK" + std::to_string(error.rank), error.what()};
   } catch (const c10::Error& error) {
     return {"TORCH", error.what_without_backtrace()};
   } catch (const std::exception& error) {

@@ -18,6 +18,7 @@
 namespace unmask {
 
 class AsyncWorker;
+struct Distributed;
 
 // A mistake of the caller that was found before libtorch saw the call.
 struct ArgumentError : std::runtime_error {
@@ -76,17 +77,27 @@ struct Environment {
   std::unordered_map<std::string, uint32_t> stringIds;
   std::vector<std::unique_ptr<Operator>> operators;
   std::unordered_map<std::string, uint32_t> operatorIds;
-  std::unique_ptr<AsyncWorker> worker;
+  std::unique_ptr<AsyncWorker> worker;            // operators
+  std::unique_ptr<AsyncWorker> collectiveWorker;  // waits for other processes
+  std::unique_ptr<AsyncWorker> storeWorker;       // asks the job's store
+  std::shared_ptr<Distributed> distributed;       // made when first needed
   int64_t reportedBytes = 0;
 };
 
-// Runs `body` and turns every C++ exception into a JavaScript one: Error with `code` ARGUMENT (ours) or TORCH.
+// A failure of the job of several processes, in a whole sentence.
+struct DistributedFailure : std::runtime_error {
+  DistributedFailure(int rank, const std::string& message) : std::runtime_error(message), rank(rank) {}
+  int rank;  // whose fault it is; -1 if that is not known
+};
+
+// Runs `body` and turns every C++ exception into a JavaScript one: Error with `code` ARGUMENT (ours), TORCH, or
+// RANK followed by a number (a DistributedFailure).
 template <typename Body>
 napi_value guarded(napi_env env, Body body);
 
 // The message of the exception in flight, and whether it is ours.
 struct Failure {
-  const char* code;
+  std::string code;
   std::string message;
 };
 Failure currentFailure();
@@ -97,7 +108,7 @@ napi_value guarded(napi_env env, Body body) {
     return body(Environment::of(env));
   } catch (...) {
     Failure failure = currentFailure();
-    napi_throw_error(env, failure.code, failure.message.c_str());
+    napi_throw_error(env, failure.code.c_str(), failure.message.c_str());
     return nullptr;
   }
 }

@@ -26,7 +26,7 @@ export {
   type Scalar,
 } from "./core/dispatch.ts";
 export { type Dtype, dtypes, type TypedArray } from "./core/dtype.ts";
-export { TorchError } from "./core/errors.ts";
+export { DistributedError, TorchError } from "./core/errors.ts";
 export { at, type Place, type Range } from "./core/indexing.ts";
 export {
   bfloat16Flags,
@@ -49,7 +49,7 @@ export {
 } from "./core/system.ts";
 export { Tensor } from "./core/tensor.ts";
 export { type BucketOptions, type GradientBuckets, gradientBuckets } from "./distributed/buckets.ts";
-export { DistributedError } from "./distributed/error.ts";
+export { type DistributedOptions, initDistributed } from "./distributed/join.ts";
 export { type NamedGroup, ShardedAdamW } from "./distributed/sharded-adamw.ts";
 export { type Numbers, type Reduction, soloWorld, type World } from "./distributed/world.ts";
 export * from "./generated/ops.ts";

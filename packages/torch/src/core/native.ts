@@ -28,7 +28,58 @@ export interface Native {
   setThreads(count: number): void;
   allocatorFacts(): { cachedBytes: number; totalBytes: number };
   emptyCache(): void;
+  distributedFacts(): { gloo: boolean; nccl: boolean };
+  openStore(options: StoreAddress): Promise<number>;
+  closeStore(store: number): Promise<void>;
+  storeSet(store: number, key: string, text: string): Promise<void>;
+  storeGet(store: number, key: string): Promise<string | undefined>;
+  storeAdd(store: number, key: string, change: number): Promise<number>;
+  storeDelete(store: number, key: string): Promise<boolean>;
+  joinWorld(options: WorldOptions): Promise<void>;
+  leaveWorld(): Promise<void>;
+  condemnWorld(reason: string): void;
+  broadcast(from: number): Promise<void>;
+  allReduce(largest: boolean): Promise<void>;
+  allGather(): Promise<Float64Array>;
+  barrier(): Promise<void>;
+  createBuckets(firstBytes: number, bytes: number): number;
+  beginBuckets(buckets: number, communicate: boolean): void;
+  finishBuckets(buckets: number): Promise<void>;
+  launchedBuckets(buckets: number): number;
+  freeBuckets(buckets: number): void;
   buildInfo(): { version: string; config: string; parallel: string; threads: number; cudaDevices: number };
+}
+
+export interface StoreAddress {
+  host: string;
+  port: number;
+  /** Whether this process keeps the store. */
+  server: boolean;
+  /** For each request, ms. */
+  timeout: number;
+  /** In front of every key. */
+  prefix: string;
+}
+
+/** Durations in ms. */
+export interface WorldOptions {
+  /** A connection for Gloo's rendezvous, and another one for signs of life. */
+  store: number;
+  beats: number;
+  rank: number;
+  size: number;
+  /** Of every rank, for messages. */
+  names: readonly string[];
+  /** The rank that keeps the store, −1 if none does, and its address for messages. */
+  storeRank: number;
+  storeAddress: string;
+  interval: number;
+  heartbeat: number;
+  timeout: number;
+  /** Network interfaces or address for Gloo; "" for its default. */
+  interface: string;
+  address: string;
+  nccl: boolean;
 }
 
 // Both src/core and dist/core lie two folders below the package.

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { DistributedError } from "../core/errors.ts";
 import { placementOf } from "./environment.ts";
-import { DistributedError } from "./error.ts";
 
 const whole = { RANK: "3", WORLD_SIZE: "4", LOCAL_RANK: "1", MASTER_ADDR: "10.0.0.1", MASTER_PORT: "29500" };
 

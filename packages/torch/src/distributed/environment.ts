@@ -1,7 +1,7 @@
 // Where a process stands among the others, from the variables that torchrun, `unmask launch`, Slurm scripts and
 // Kubernetes manifests set.
 
-import { DistributedError } from "./error.ts";
+import { DistributedError } from "../core/errors.ts";
 
 export interface Placement {
   rank: number;
