@@ -6,6 +6,8 @@
 //                      /trees/<commit>.json           listing.ts
 //   .locks/models--owner--name/<etag>.unmask.lock     lock.ts
 //
+// Datasets lie in datasets--owner--name.
+//
 // Written here because `downloadFileToCacheDir` of @huggingface/hub neither resumes nor checks what it fetched, keeps
 // no files of two processes apart, and prints.
 
@@ -13,11 +15,14 @@ import { randomBytes } from "node:crypto";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import type { HubFile } from "./listing.ts";
-import { isCommit } from "./names.ts";
+import { isCommit, pageOf, type RepositoryKind } from "./names.ts";
 import type { HubSettings } from "./settings.ts";
 
 export interface Repository {
   id: string;
+  kind: RepositoryKind;
+  /** Path of its address. */
+  page: string;
   folder: string;
   symlinks: boolean;
   blob: (etag: string) => string;
@@ -28,11 +33,17 @@ export interface Repository {
   ref: (revision: string) => string;
 }
 
-export function repositoryOf(id: string, { cacheFolder, symlinks }: HubSettings): Repository {
-  const name = `models--${id.replaceAll("/", "--")}`;
+export function repositoryOf(
+  id: string,
+  kind: RepositoryKind,
+  { cacheFolder, symlinks }: HubSettings,
+): Repository {
+  const name = `${kind}s--${id.replaceAll("/", "--")}`;
   const folder = join(cacheFolder, name);
   return {
     id,
+    kind,
+    page: pageOf(id, kind),
     folder,
     symlinks,
     blob: (etag) => join(folder, "blobs", etag),

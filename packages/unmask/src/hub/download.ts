@@ -79,7 +79,8 @@ async function fetchWhole(download: Download, partial: PartialFile): Promise<voi
   try {
     await retrying(() => fetchRest(download, partial), { settings, signal, what, hasProgressed });
   } catch (error) {
-    throw await explain(error, { id: repository.id, revision, file: file.name, settings, signal });
+    const { id, kind } = repository;
+    throw await explain(error, { id, kind, revision, file: file.name, settings, signal });
   }
 }
 
@@ -106,9 +107,9 @@ async function fetchRest(download: Download, partial: PartialFile): Promise<void
   }
 }
 
-function addressOf({ repository: { id }, commit, file, settings }: Download): string {
+function addressOf({ repository: { page }, commit, file, settings }: Download): string {
   const path = file.name.split("/").map(encodeURIComponent).join("/");
-  return `${settings.endpoint}/${id}/resolve/${commit}/${path}`;
+  return `${settings.endpoint}/${page}/resolve/${commit}/${path}`;
 }
 
 /** Makes the partial file end where the answer begins. */

@@ -1,6 +1,6 @@
-// The files of a repository at one commit: asked of the hub with @huggingface/hub's `modelInfo` and `listFiles`, and
-// kept in the cache as trees/<commit>.json, in the form of huggingface_hub for Python (2.0). A commit never changes,
-// so its listing is asked for once; and offline it says which files are missing.
+// The files of a repository at one commit: asked of the hub with @huggingface/hub's `modelInfo`, `datasetInfo` and
+// `listFiles`, and kept in the cache as trees/<commit>.json, in the form of huggingface_hub for Python (2.0). A commit
+// never changes, so its listing is asked for once; and offline it says which files are missing.
 
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -24,29 +24,25 @@ export type Listing = ReadonlyMap<string, HubFile>;
 
 /** One request that turns a branch or tag into a commit. */
 export async function resolveCommit(asked: Asked): Promise<string> {
-  const { id, revision, settings } = asked;
+  const { id, kind, revision, settings } = asked;
   // Loaded here, as a start that needs no network need not pay for it.
-  const { modelInfo } = await import("@huggingface/hub");
+  const { datasetInfo, modelInfo } = await import("@huggingface/hub");
   const fetch = hubFetch(`${id}: looking up revision ${revision}`, asked);
   const commit = await answered(asked, async () => {
-    const info = await modelInfo({
-      name: id,
-      revision,
-      additionalFields: ["sha"],
-      hubUrl: settings.endpoint,
-      fetch,
-    });
-    return info.sha as unknown;
+    const fields: "sha"[] = ["sha"];
+    const question = { name: id, revision, additionalFields: fields, hubUrl: settings.endpoint, fetch };
+    const { sha } = await (kind === "dataset" ? datasetInfo(question) : modelInfo(question));
+    return sha as unknown;
   });
   if (typeof commit === "string" && isCommit(commit)) return commit;
   throw notAHub(asked, "names no commit");
 }
 
 export async function listRepository(asked: Asked, commit: string): Promise<Listing> {
-  const { id, settings } = asked;
+  const { id, kind, settings } = asked;
   const { listFiles } = await import("@huggingface/hub");
   const fetch = hubFetch(`${id}: listing its files`, asked);
-  const repo = { type: "model", name: id } as const;
+  const repo = { type: kind, name: id };
   return answered(asked, async () => {
     const files: HubFile[] = [];
     const entries = listFiles({ repo, revision: commit, recursive: true, hubUrl: settings.endpoint, fetch });

@@ -3,6 +3,12 @@
 
 import { UnmaskError, UsageError } from "../base/errors.ts";
 
+export type RepositoryKind = "model" | "dataset";
+
+/** Where the hub shows a repository: the path of its address, and of its files' addresses. */
+export const pageOf = (id: string, kind: RepositoryKind): string =>
+  kind === "dataset" ? `datasets/${id}` : id;
+
 // The rule of huggingface_hub: words of letters, digits, "-", "_" and ".", that begin and end with no "-" or ".".
 const word = /^(?=.{1,96}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/;
 // Prefixes of the hub's own addresses; "datasets/squad" is no model.
@@ -16,10 +22,11 @@ export function isModelId(text: string): boolean {
   return parts.length === 1 || !reserved.includes(parts[0]!);
 }
 
-export function requireModelId(id: string): void {
+export function requireId(id: string, kind: RepositoryKind): void {
   if (isModelId(id)) return;
+  const example = kind === "dataset" ? "openai/gsm8k" : "kuleshov-group/mdlm-owt";
   throw new UsageError(
-    `${JSON.stringify(id)} is no model id of the hub; give "owner/name" as its page shows it, such as "kuleshov-group/mdlm-owt"`,
+    `${JSON.stringify(id)} is no ${kind} id of the hub; give "owner/name" as its page shows it, such as "${example}"`,
     { id },
   );
 }
@@ -52,7 +59,7 @@ export function requireSafeName(name: string, id: string): void {
     parts.every((part) => part !== "" && part !== "." && part !== ".." && !/^[A-Za-z]:/.test(part));
   if (isSafe) return;
   throw new UnmaskError(
-    `${id}: the server lists a file ${JSON.stringify(name)}, which would lie outside the model's folder; nothing was fetched, do not trust this repository`,
+    `${id}: the server lists a file ${JSON.stringify(name)}, which would lie outside the repository's folder; nothing was fetched, do not trust this repository`,
     { id, name },
   );
 }

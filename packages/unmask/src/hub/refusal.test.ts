@@ -151,7 +151,7 @@ describe("names from outside", () => {
     async (name) => {
       fixture.server.repositories.set(id, { commit, files: { ...repository().files, [name]: "x" } });
       expect(await failure(id, { files: ["config.json"] })).toMatch(
-        /which would lie outside the model's folder/,
+        /which would lie outside the repository's folder/,
       );
       expect(await treeOf(fixture.cache)).toEqual([]);
     },

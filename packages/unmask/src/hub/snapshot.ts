@@ -1,8 +1,7 @@
-// A model of the hub as a folder on this machine.
+// A model or a dataset of the hub as a folder on this machine.
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError } from "../base/errors.ts";
 import {
   holds,
   namesInSnapshot,
@@ -23,13 +22,16 @@ import {
   resolveCommit,
   writeListing,
 } from "./listing.ts";
-import { requireModelId, requireRevision } from "./names.ts";
+import { type RepositoryKind, requireId, requireRevision } from "./names.ts";
 import { partialSize } from "./partial.ts";
 import { matcher, plainNames, type Wanted } from "./patterns.ts";
 import { type OnProgress, ProgressTracker } from "./progress.ts";
+import { repositoryError } from "./refusal.ts";
 import { type HubSettings, hubSettings } from "./settings.ts";
 
 export interface SnapshotOptions {
+  /** "model" unless given. */
+  kind?: RepositoryKind | undefined;
   /** Branch, tag or commit; "main" unless given. */
   revision?: string | undefined;
   /** All unless given. */
@@ -72,6 +74,7 @@ export interface OpenSnapshot {
 
 interface Source {
   id: string;
+  kind: RepositoryKind;
   revision: string;
   commit: string;
   repository: Repository;
@@ -81,12 +84,12 @@ interface Source {
 }
 
 export async function openSnapshot(id: string, options: SnapshotOptions = {}): Promise<OpenSnapshot> {
-  const { revision = "main", settings = hubSettings(), signal } = options;
-  requireModelId(id);
+  const { kind = "model", revision = "main", settings = hubSettings(), signal } = options;
+  requireId(id, kind);
   requireRevision(revision);
   signal?.throwIfAborted();
-  const repository = repositoryOf(id, settings);
-  const asked = { id, revision, settings, signal };
+  const repository = repositoryOf(id, kind, settings);
+  const asked = { id, kind, revision, settings, signal };
   const commit = (await readOwn(repository, revision, settings)) ?? (await resolveCommit(asked));
   const source = { ...asked, commit, repository, progress: new ProgressTracker(options.onProgress) };
   const listing = await listingOf(source);
@@ -116,8 +119,8 @@ async function readOwn(
   const known = await readRef(repository, revision);
   if (!settings.offline) return known === revision ? known : undefined;
   if (known !== undefined) return known;
-  const { id } = repository;
-  throw new CheckpointError(
+  const { id, kind } = repository;
+  throw new (repositoryError(kind))(
     `${id} at revision ${revision} is not in the cache ${settings.cacheFolder}, and this machine is set to be offline (HF_HUB_OFFLINE); fetch it once online, or give a local folder`,
     { id, revision, cacheFolder: settings.cacheFolder },
   );
@@ -153,11 +156,11 @@ async function fetchFiles(
   await eachOf(files, source.signal, (file, signal) => fetchFile({ ...source, signal }, file));
 }
 
-function requireNone({ id, revision, settings }: Source, missing: readonly string[]): void {
+function requireNone({ id, kind, revision, settings }: Source, missing: readonly string[]): void {
   if (missing.length === 0) return;
   const [first, ...others] = missing;
   const more = others.length === 0 ? "" : ` and ${others.length} more`;
-  throw new CheckpointError(
+  throw new (repositoryError(kind))(
     `the cache ${settings.cacheFolder} lacks ${first}${more} of ${id} at revision ${revision}, and this machine is set to be offline (HF_HUB_OFFLINE); run it once online to fetch what is missing`,
     { id, revision, missing },
   );

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, DataError } from "../base/errors.ts";
 import { type CorpusOptions, chunk, readCorpus, splitHeldOut } from "./corpus.ts";
@@ -29,6 +30,14 @@ describe("readCorpus", () => {
   it("reads a text whose characters lie across pieces of a mebibyte", async () => {
     const text = `x${"猫🙂".repeat(400_000)}`;
     expect((await readCorpus(await file("long.txt", text))).documents).toEqual([text]);
+  });
+
+  it("reads gzip, in several members too", async () => {
+    const text = `one ${"🙂".repeat(100_000)}`;
+    const path = await file("a.jsonl.gz", gzipSync(rows({ text })));
+    expect((await readCorpus(path, { kind: "jsonl" })).documents).toEqual([text]);
+    const two = await file("two.txt.gz", Buffer.concat([gzipSync("one "), gzipSync("two")]));
+    expect((await readCorpus(two)).documents).toEqual(["one two"]);
   });
 
   it("drops a byte-order mark", async () => {
@@ -88,7 +97,9 @@ describe("bad data files", () => {
     ["all-bad.jsonl", "{\n{\n", /holds no text \(2 corrupt rows skipped/, { onCorrupt: "skip" }],
     ["nul.txt", bytes("abc", [0], "def"), /nul\.txt is binary \(a NUL byte at offset 3\); give UTF-8/],
     ["late.txt", bytes("a".repeat(2 ** 20 + 5), [0]), /NUL byte at offset 1048581\)/],
-    ["a.txt.gz", bytes([0x1f, 0x8b, 8, 0]), /holds gzip data, not UTF-8 text; decompress/],
+    ["a.txt.gz", bytes([0x1f, 0x8b, 8, 0]), /compressed data are damaged or cut off \(Z_BUF_ERROR\)/],
+    ["b.txt.gz", bytes([0x1f, 0x8b, 8, 0], "no such thing"), /damaged or cut off \(Z_/],
+    ["b.zst", bytes([0x28, 0xb5, 0x2f, 0xfd]), /holds zstd data, not UTF-8 text; decompress/],
     ["utf16.txt", bytes([0xff, 0xfe], "a"), /holds UTF-16 text.*iconv/],
     [
       "latin.txt",

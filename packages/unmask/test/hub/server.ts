@@ -55,6 +55,7 @@ export const gitHash = (content: string | Buffer) =>
     .digest("hex");
 
 export class HubServer {
+  /** By id; datasets by "datasets/" and their id, as in their addresses. */
   readonly repositories = new Map<string, TestRepository>();
   readonly seen: Seen[] = [];
   /** The token of an account that may read everything. */
@@ -136,13 +137,18 @@ export class HubServer {
   }
 
   #api(exchange: Exchange, path: string, url: URL) {
-    if (path === "/api/models") {
+    const [, kinds] = /^\/api\/(models|datasets)/.exec(path) ?? [];
+    const prefix = kinds === "datasets" ? "datasets/" : "";
+    if (path === `/api/${kinds}`) {
       const search = url.searchParams.get("search") ?? "";
-      const ids = [...this.repositories.keys()].filter((id) => id.includes(search.slice(0, 3)));
-      return exchange.json(ids.map((id) => ({ id })));
+      const ids = [...this.repositories.keys()].filter(
+        (id) => id.startsWith("datasets/") === (prefix !== ""),
+      );
+      const found = ids.map((id) => id.slice(prefix.length)).filter((id) => id.includes(search.slice(0, 3)));
+      return exchange.json(found.map((id) => ({ id })));
     }
-    const [, id, kind, rest] = /^\/api\/models\/(.+?)\/(revision|tree|refs)(?:\/(.*))?$/.exec(path) ?? [];
-    const repository = this.repositories.get(id ?? "");
+    const [, id, kind, rest] = /^\/api\/\w+\/(.+?)\/(revision|tree|refs)(?:\/(.*))?$/.exec(path) ?? [];
+    const repository = this.repositories.get(`${prefix}${id}`);
     if (repository === undefined) return this.#noRepository(exchange);
     const { commit, refs = [] } = repository;
     if (kind === "refs")
