@@ -1,10 +1,12 @@
 // @ts-check
 // DiDi-Instruct: distillation with a discriminator, and guided sampling.
 
+import { discriminatorLoss } from "./didi/critic-loss.mjs";
 import { discriminatorForward } from "./didi/discriminator.mjs";
 import { fullRun, rerankStep, tiltStep } from "./didi/guided.mjs";
+import { policyIteration } from "./didi/iteration.mjs";
+import { rewardAdvantageOmega } from "./didi/rewards.mjs";
 import { averages } from "./mdlm/averages.mjs";
-import { skipped } from "./skipped.mjs";
 
 /** @type {import("./table.mjs").Runner} */
 function studentEma(one, check) {
@@ -29,8 +31,7 @@ export const kinds = {
   rgas_tilt_step: tiltStep,
   rgas_rerank_step: rerankStep,
   rgas_full_run: fullRun,
-  ...skipped(
-    ["discriminator_loss", "reward_advantage_omega", "policy_iteration"],
-    "didi: the distiller is not implemented yet",
-  ),
+  discriminator_loss: discriminatorLoss,
+  reward_advantage_omega: rewardAdvantageOmega,
+  policy_iteration: policyIteration,
 };

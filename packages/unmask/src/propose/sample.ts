@@ -28,7 +28,6 @@ import {
   narrow,
   scatter,
   scope,
-  searchsorted,
   sort,
   sub,
   sumDim,
@@ -38,6 +37,7 @@ import {
   unsqueeze,
 } from "@unmask/torch";
 import type { Sampling } from "../decode/sampling.ts";
+import { drawInverseCdf } from "../diffusion/draw.ts";
 
 /** What a removed token's logit becomes: finite, so that 0 · logit stays 0. */
 const removed = -1e30;
@@ -180,15 +180,6 @@ function drawTokens(
   // Filters keep the most probable token.
   if (sampling.temperature === 0 || uniforms_NM === undefined) return best_N1;
   return drawInverseCdf(sampled.weight_NV, uniforms_NM);
-}
-
-/** Number of tokens whose cumulative weight is at most uniform · total, int64 [N, M]: the drawn tokens. */
-export function drawInverseCdf(weight_NV: Tensor, uniforms_NM: Tensor): Tensor {
-  const V = weight_NV.shape[1]!;
-  const cdf_NV = cumsum(weight_NV, -1, { dtype: "float64" });
-  const threshold_NM = mul(narrow(cdf_NV, 1, V - 1, 1), uniforms_NM);
-  // NaN is found nowhere; it is reported when the numbers reach the host.
-  return clamp_(searchsorted(cdf_NV, threshold_NM, { right: true }), { max: V - 1 });
 }
 
 function marginOf(sampled: Distribution): Tensor {

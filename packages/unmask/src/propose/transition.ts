@@ -7,8 +7,8 @@
 
 import { arange, eq, mul, type Tensor, tensor, where } from "@unmask/torch";
 import type { Request } from "../decode/policies/policy.ts";
+import { drawInverseCdf } from "../diffusion/draw.ts";
 import { drawsOf, uniformsOf } from "./proposal.ts";
-import { drawInverseCdf } from "./sample.ts";
 
 /** Weights [N, V] of the step that each request's plan makes; the mask's column is that of staying masked. */
 export function transitionWeights(probability_NV: Tensor, requests: readonly Request[]): Tensor {

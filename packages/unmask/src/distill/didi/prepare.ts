@@ -1,0 +1,211 @@
+// What a batch of DiDi-Instruct decides on the host before any forward: everything but tokens.
+//
+// Each example makes a group of G texts. A text is written in two steps of the reverse process, 1 → tau → t0; whether a
+// position is written at a step does not depend on tokens, so the plan of a text is known here:
+//   written by the first step with probability  (alpha_tau − alpha_1) / (1 − alpha_1)
+//   then by the second with                     (alpha_t0 − alpha_tau) / (1 − alpha_tau), which is 1 for t0 = 0
+// and so is what of a text (and of a real one beside it) will be hidden from the critic, each position with probability
+// 1 − alpha(t), where t = tau (coupled time).
+//
+// Everything random is keyed by the text, number example · G + member; a stream's steps are listed below.
+
+import { drawBeta } from "../../base/beta.ts";
+import { fillUniform, generator, type Stream, streams } from "../../base/rng.ts";
+import { absorb } from "../../diffusion/corrupt.ts";
+import { revealProbability } from "../../diffusion/schedule.ts";
+import type { Place } from "../../train/method.ts";
+import { betaParameters, type DidiOptions } from "./options.ts";
+
+/** The step coordinate of each use of a stream. */
+export const draws = {
+  time: { tau: 0, noise: 1 },
+  reveal: { first: 0, second: 1, again: 2, teacher: 16 },
+  token: { first: 0, second: 1, teacher: 16 },
+  corruption: { fake: 0, real: 1 },
+} as const;
+
+/** Which step writes a position. */
+export const written = { given: 0, first: 1, second: 2, never: 3 } as const;
+
+/** Arrays of texts are row-major, [rows · length]; positions are flat indices into them. */
+export interface DidiPlan {
+  /** Texts: examples · G, a group's beside each other. */
+  readonly rows: number;
+  readonly length: number;
+  /** First column that is written: 1 behind a given token. */
+  readonly begin: number;
+  /** Random coordinate of each text. */
+  readonly sequences: readonly number[];
+  readonly seed: number;
+  readonly tau: Float64Array;
+  /** Times of the noise on what the critic sees. */
+  readonly times: Float64Array;
+  /** Given tokens and masks. */
+  readonly start: Int32Array;
+  /** The example of each text. */
+  readonly examples: Int32Array;
+  /** Of `written`. */
+  readonly steps: Uint8Array;
+  /** 1 where the first step writes a token that is masked again and yet counts as written (released). */
+  readonly lost: Uint8Array;
+  /** Positions hidden from the critic, ascending. */
+  readonly hidden: { readonly fake: Int32Array; readonly real: Int32Array };
+}
+
+/** Throws a RangeError for rows of unequal lengths. */
+export function planTexts(
+  rows: readonly ArrayLike<number>[],
+  { seed, examples: numbers }: Pick<Place, "seed" | "examples">,
+  options: DidiOptions,
+): DidiPlan {
+  const { numSamplesPerPrompt: G, givenBegin, maskId } = options;
+  const length = rows[0]?.length ?? 0;
+  const count = rows.length * G;
+  const examples = new Int32Array(count * length);
+  const start = new Int32Array(count * length).fill(maskId);
+  for (let row = 0; row < count; row++) {
+    const example = rows[Math.floor(row / G)]!;
+    if (example.length !== length) {
+      throw new RangeError(
+        `rows of ${length} and of ${example.length} tokens in one batch; cut them to one length`,
+      );
+    }
+    examples.set(Array.from(example), row * length);
+    if (givenBegin) start[row * length] = example[0]!;
+  }
+  const sequences = numbers.flatMap((number) =>
+    Array.from({ length: G }, (_, member) => number * G + member),
+  );
+  const source = { seed, sequences, length, begin: givenBegin ? 1 : 0 };
+  const tau = Float64Array.from(sequences, (sequence) => {
+    const owner = options.sharedTau ? sequence - (sequence % G) : sequence;
+    return drawTime(options.tauMode, options, { seed, sequence: owner, step: draws.time.tau });
+  });
+  const times = options.coupledTime
+    ? tau
+    : Float64Array.from(sequences, (sequence) =>
+        drawTime("uniform", options, { seed, sequence, step: draws.time.noise }),
+      );
+  return {
+    ...{ rows: count, length, begin: source.begin, sequences, seed, tau, times, start, examples },
+    ...planSteps(source, tau, options),
+    hidden: {
+      fake: hiddenPositions({ ...source, step: draws.corruption.fake }, times, options),
+      real: hiddenPositions({ ...source, step: draws.corruption.real }, times, options),
+    },
+  };
+}
+
+function drawTime(
+  mode: string,
+  { tauMinEps }: DidiOptions,
+  { seed, sequence, step }: { seed: number; sequence: number; step: number },
+): number {
+  const [a, b] = betaParameters(mode);
+  const time = drawBeta(a, b, generator({ seed, stream: streams.time, sequence, step }));
+  return Math.min(Math.max(time, tauMinEps), 1 - tauMinEps);
+}
+
+interface Source {
+  readonly seed: number;
+  readonly sequences: readonly number[];
+  readonly length: number;
+  readonly begin: number;
+}
+
+/** One number a position, 1 where the token is given. */
+function uniformsOf({ seed, sequences, length, begin }: Source, stream: Stream, step: number): Float32Array {
+  const all = new Float32Array(sequences.length * length);
+  sequences.forEach((sequence, row) => {
+    const own = all.subarray(row * length, (row + 1) * length);
+    fillUniform(own, { seed, stream }, sequence, step);
+    own.fill(1, 0, begin);
+  });
+  return all;
+}
+
+function planSteps(
+  source: Source,
+  tau: Float64Array,
+  options: DidiOptions,
+): Pick<DidiPlan, "steps" | "lost"> {
+  const { schedule, t0Eps, scoreDecomposition, remaskProb, fidelity } = options;
+  const { length, begin, sequences } = source;
+  const uniforms = (step: number) => uniformsOf(source, streams.reveal, step);
+  const reach = (t: number, s: number) => (s === 0 ? 1 : revealProbability(schedule, t, s));
+  const first = uniforms(draws.reveal.first);
+  const second = uniforms(draws.reveal.second);
+  const again = remaskProb > 0 ? uniforms(draws.reveal.again) : undefined;
+  const steps = new Uint8Array(sequences.length * length);
+  const lost = new Uint8Array(steps.length);
+  for (let flat = 0; flat < steps.length; flat++) {
+    if (flat % length < begin) continue; // given
+    const t = tau[Math.floor(flat / length)]!;
+    const early = first[flat]! < reach(1, scoreDecomposition ? t : t0Eps);
+    const isLost = early && again !== undefined && again[flat]! < remaskProb;
+    if (early && !isLost) steps[flat] = written.first;
+    else if (!scoreDecomposition) steps[flat] = written.never;
+    else steps[flat] = second[flat]! < reach(t, t0Eps) ? written.second : written.never;
+    // Whoever looks at the text never sees a lost token: its share in the gradient is noise with mean 0.
+    if (isLost && fidelity === "released") lost[flat] = 1;
+  }
+  return { steps, lost };
+}
+
+/**
+ * Each position with probability 1 − alpha(t). A text that hides nothing would have no reward at all, so one position,
+ * that of the lowest number, is always hidden; not so as published, where such a text's reward is 0.
+ */
+function hiddenPositions(
+  source: Source & { readonly step: number },
+  times: Float64Array,
+  { schedule, fidelity, maskId }: DidiOptions,
+): Int32Array {
+  const { length, begin, sequences, step } = source;
+  const uniforms = uniformsOf(source, streams.corruption, step);
+  if (fidelity !== "released" && length > begin) {
+    sequences.forEach((_, row) => {
+      const own = uniforms.subarray(row * length, (row + 1) * length);
+      own[lowest(own)] = 0;
+    });
+  }
+  const probabilities = Array.from(times, (t) => 1 - schedule.alpha(t));
+  return absorb(new Int32Array(uniforms.length), length, { maskId, probabilities, uniforms }).positions;
+}
+
+function lowest(values: Float32Array): number {
+  let best = 0;
+  values.forEach((value, i) => {
+    if (value < values[best]!) best = i;
+  });
+  return best;
+}
+
+/** A copy of the texts with masks at these positions. */
+export function hide(texts: Int32Array, positions: Int32Array, maskId: number): Int32Array {
+  const result = Int32Array.from(texts);
+  for (const flat of positions) result[flat] = maskId;
+  return result;
+}
+
+/** What losses are averaged over. */
+export interface DidiCounts {
+  readonly sequences: number;
+  /** Positions open before the first and before the second step. */
+  readonly open_first: number;
+  readonly open_second: number;
+  readonly hidden_real: number;
+  readonly hidden_fake: number;
+}
+
+export function countsOf({ rows, steps, hidden }: Pick<DidiPlan, "rows" | "steps" | "hidden">): DidiCounts {
+  const among = (wanted: (step: number) => boolean) =>
+    steps.reduce((sum, step) => sum + Number(wanted(step)), 0);
+  return {
+    sequences: rows,
+    open_first: among((step) => step !== written.given),
+    open_second: among((step) => step >= written.second),
+    hidden_real: hidden.real.length,
+    hidden_fake: hidden.fake.length,
+  };
+}

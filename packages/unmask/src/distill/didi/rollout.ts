@@ -1,0 +1,199 @@
+// The student's two steps, 1 → tau → t0: two forwards, neither with a gradient.
+//
+// The first step sees masks alone (behind a given token): texts that begin alike share one row of it. Tokens are drawn by
+// inverse CDF, one uniform number for each text, step and position.
+//
+// Letters: B texts, L length, S distinct beginnings, K columns that are written, N positions, V vocabulary, M texts of a
+// beginning.
+
+import {
+  add,
+  type Device,
+  indexSelect,
+  narrow,
+  type ProductDtype,
+  reshape,
+  scope,
+  type Tensor,
+  t,
+  tensor,
+  toNumbers,
+  uniformAt,
+  unsqueeze,
+} from "@unmask/torch";
+import { fillUniform, streams } from "../../base/rng.ts";
+import { drawSoftmaxTokens } from "../../diffusion/draw.ts";
+import { maskColumn } from "../../diffusion/objective.ts";
+import { revealProbability, reverseTimes } from "../../diffusion/schedule.ts";
+import type { Network } from "../../models/family.ts";
+import type { DidiOptions } from "./options.ts";
+import { type DidiPlan, draws, written } from "./prepare.ts";
+
+/** The part of a network that is asked. */
+export type Denoiser = Pick<Network, "logits" | "parameters">;
+
+/** Texts as the steps left them, each [rows · length]. */
+export interface DidiBatch extends DidiPlan {
+  /** After the first step, what is masked again included. */
+  readonly drawn: Int32Array;
+  /** What the second step saw. */
+  readonly middle: Int32Array;
+  /** The student's texts. */
+  readonly texts: Int32Array;
+  /** What the critic shall take for real. */
+  readonly positives: Int32Array;
+}
+
+export interface ForwardContext {
+  readonly options: DidiOptions;
+  readonly products?: ProductDtype | undefined;
+}
+
+export function rollOut(
+  { student, teacher }: { student: Denoiser; teacher: Denoiser },
+  plan: DidiPlan,
+  context: ForwardContext,
+): DidiBatch {
+  const { maskId, positives } = context.options;
+  return scope(() => {
+    const drawn = firstStep(student, plan, context);
+    const middle = drawn.map((id, flat) => (plan.steps[flat]! >= written.second ? maskId : id));
+    const texts = fill(student, middle, {
+      plan,
+      context,
+      step: draws.token.second,
+      positions: positionsWhere(plan.steps, (step) => step === written.second),
+    });
+    const real = positives === "teacher" ? teacherTexts(teacher, plan, context) : plan.examples;
+    return { ...plan, drawn, middle, texts, positives: real };
+  });
+}
+
+/** Rows with the same given tokens: the first of each, and which of them a text has. */
+export function beginnings({ start, rows, length, begin }: DidiPlan): {
+  readonly first: readonly number[];
+  readonly of: Int32Array;
+} {
+  const seen = new Map<string, number>();
+  const first: number[] = [];
+  const of = Int32Array.from({ length: rows }, (_, row) => {
+    const key = start.subarray(row * length, row * length + begin).join();
+    const index = seen.get(key) ?? first.push(row) - 1;
+    seen.set(key, index);
+    return index;
+  });
+  return { first, of };
+}
+
+function firstStep(student: Denoiser, plan: DidiPlan, { options, products }: ForwardContext): Int32Array {
+  const { rows, length, begin, start, steps, lost, seed, sequences } = plan;
+  const device = deviceOf(student);
+  const { first, of } = beginnings(plan);
+  const columns = Array.from({ length: length - begin }, (_, i) => begin + i);
+  const logits_NV = openLogits(student, {
+    ids: Int32Array.from(first.flatMap((row) => [...start.subarray(row * length, (row + 1) * length)])),
+    length,
+    reads: first.flatMap((_, s) => columns.map((column) => s * length + column)),
+    options,
+    products,
+  });
+  const result = Int32Array.from(start);
+  const coordinates = { seed, stream: streams.token, step: draws.token.first };
+  const uniforms_BL = uniformAt({ ...coordinates, sequences }, length, device);
+  const K = columns.length;
+  first.forEach((_, s) => {
+    const members = Array.from({ length: rows }, (_, row) => row).filter((row) => of[row] === s);
+    const uniforms_ML = indexSelect(uniforms_BL, 0, int64(members, { device }));
+    const uniforms_KM = t(narrow(uniforms_ML, 1, begin, K));
+    const tokens = toNumbers(drawSoftmaxTokens(narrow(logits_NV, 0, s * K, K), uniforms_KM));
+    members.forEach((row, m) => {
+      columns.forEach((column, k) => {
+        const flat = row * length + column;
+        if (steps[flat] === written.first || lost[flat] === 1) result[flat] = tokens[k * members.length + m]!;
+      });
+    });
+  });
+  return result;
+}
+
+interface Filling {
+  readonly plan: DidiPlan;
+  readonly context: ForwardContext;
+  /** Coordinate of the tokens' numbers. */
+  readonly step: number;
+  readonly positions: readonly number[];
+}
+
+/** A copy of the texts with these positions drawn from the network's distribution given all others. */
+function fill(network: Denoiser, texts: Int32Array, { plan, context, step, positions }: Filling): Int32Array {
+  if (positions.length === 0) return texts;
+  const device = deviceOf(network);
+  const { length, seed, sequences } = plan;
+  const tokens = scope(() => {
+    const logits_NV = openLogits(network, { ids: texts, length, reads: positions, ...context });
+    const uniforms_BL = uniformAt({ seed, stream: streams.token, sequences, step }, length, device);
+    const uniforms_N = indexSelect(reshape(uniforms_BL, [-1]), 0, int64(positions, { device }));
+    return toNumbers(drawSoftmaxTokens(logits_NV, unsqueeze(uniforms_N, 1)));
+  });
+  const result = Int32Array.from(texts);
+  positions.forEach((flat, i) => {
+    result[flat] = tokens[i]!;
+  });
+  return result;
+}
+
+/** Ancestral samples of the teacher that begin as the texts do. */
+function teacherTexts(teacher: Denoiser, plan: DidiPlan, context: ForwardContext): Int32Array {
+  const { schedule, teacherSteps, maskId } = context.options;
+  const { length, begin, sequences, seed } = plan;
+  const times = reverseTimes(teacherSteps);
+  let texts = plan.start;
+  for (let k = 0; k < teacherSteps; k++) {
+    const [before, after] = [times[k]!, times[k + 1]!];
+    const chance = k === teacherSteps - 1 ? 1 : revealProbability(schedule, before, after);
+    const uniforms = new Float32Array(length);
+    const positions = sequences.flatMap((sequence, row) => {
+      fillUniform(uniforms, { seed, stream: streams.reveal }, sequence, draws.reveal.teacher + k);
+      return Array.from({ length }, (_, column) => row * length + column).filter(
+        (flat) => flat % length >= begin && texts[flat] === maskId && uniforms[flat % length]! < chance,
+      );
+    });
+    texts = fill(teacher, texts, { plan, context, step: draws.token.teacher + k, positions });
+  }
+  return texts;
+}
+
+export interface Reads extends ForwardContext {
+  readonly ids: Int32Array;
+  readonly length: number;
+  /** Flat positions whose logits are wanted. */
+  readonly reads: readonly number[];
+}
+
+/** Logits [N, V] of the positions, the mask's out of reach. */
+export function openLogits(network: Denoiser, { ids, length, reads, options, products }: Reads): Tensor {
+  const device = deviceOf(network);
+  const ids_BL = int64(ids, { shape: [ids.length / length, length], device });
+  const logits_NV = network.logits(ids_BL, int64(reads, { device }), { products });
+  const column = tensor(maskColumn(options.vocabularySize, options.maskId), undefined, { device });
+  return add(logits_NV, column);
+}
+
+export function deviceOf({ parameters }: Pick<Network, "parameters">): Device {
+  const [first] = parameters.values();
+  return first?.device ?? "cpu";
+}
+
+export const int64 = (
+  values: ArrayLike<number>,
+  { shape, device }: { shape?: number[]; device: Device },
+): Tensor => tensor(BigInt64Array.from(Array.from(values), BigInt), shape, { device });
+
+/** Flat positions whose step is wanted, ascending. */
+export function positionsWhere(steps: Uint8Array, wanted: (step: number, flat: number) => boolean): number[] {
+  const positions: number[] = [];
+  steps.forEach((step, flat) => {
+    if (wanted(step, flat)) positions.push(flat);
+  });
+  return positions;
+}
