@@ -27,8 +27,8 @@ export function drawInverseCdf(weight_NV: Tensor, uniforms_NM: Tensor): Tensor {
   return clamp_(searchsorted(cdf_NV, threshold_NM, { right: true }), { max: V - 1 });
 }
 
-/** Weights in float64 held at a time: 128 MB. */
-const valuesAtATime = 1 << 24;
+/** Weights in float64 held at a time: 32 MB. */
+const valuesAtATime = 1 << 22;
 
 /** Draws from softmax(logits), int64 [N, M], with uniform numbers [N, M]; some rows at a time. */
 export function drawSoftmaxTokens(logits_NV: Tensor, uniforms_NM: Tensor): Tensor {

@@ -17,6 +17,7 @@
 // states; teacher 1; critic 1 with gradient and 1 without. As published: student 4, teacher 2, critic 3.
 // Reference for parity: haoyangzheng-ai/didi-instruct 7825a02 (networks, sampler); its training code of a later release.
 
+import type { Answer } from "../train/masked-batch.ts";
 import type { Method, Phase } from "../train/method.ts";
 import { type Critic, criticLogits, criticLoss } from "./didi/critic.ts";
 import { type DidiSettings, didiOptions } from "./didi/options.ts";
@@ -32,15 +33,16 @@ export interface DidiNetworks {
   readonly critic: Critic;
 }
 
-export type DidiMethod = Method<DidiNetworks, ArrayLike<number>, DidiPlan, DidiBatch>;
+export type DidiMethod = Method<DidiNetworks, Answer, DidiPlan, DidiBatch>;
 
-/** Examples are rows of token ids, all of one length. Throws a ConfigError for options out of range. */
+/** Examples are texts of one length; a prompt is given to all texts of its group. Throws a ConfigError for options out of range. */
 export function didiMethod(settings: DidiSettings): DidiMethod {
   const options = didiOptions(settings);
   return {
     name: "didi",
-    prepare: (rows, place) => planTexts(rows, place, options),
+    prepare: (answers, place) => planTexts(answers, place, options),
     counts: (plan) => ({ ...countsOf(plan) }),
+    tokens: ({ rows, length }) => rows * length,
     sample: (networks, plan, { products }) => rollOut(networks, plan, { options, products }),
     phases: [criticPhase(options), studentPhase(options)],
   };

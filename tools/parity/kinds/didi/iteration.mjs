@@ -62,7 +62,7 @@ import {
 /** @type {import("../table.mjs").Runner} */
 export function policyIteration(one, check) {
   withStudent(one, (networks) => {
-    const options = optionsOf(one);
+    const options = optionsOf(one, networks.student);
     const batch = noGrad(() => rolledOut(one, check, { student: networks.student, options }));
     const coefficients = rewarded(one, check, { batch, options });
     compareLogProbabilities(one, check, { student: networks.student, batch, options });
@@ -71,11 +71,11 @@ export function policyIteration(one, check) {
   });
 }
 
-/** @param {Case} one */
-function optionsOf(one) {
+/** @param {Case} one @param {Network} student */
+function optionsOf(one, { parameters }) {
   return didiOptions({
     fidelity: "released",
-    vocabularySize: Number(one.input("uniforms_step1").shape.at(-1)),
+    vocabularySize: Number(parameters.get("vocab_embed.embedding")?.shape[0]),
     maskId: one.input("mask_id"),
     numSamplesPerPrompt: one.argument("G", 4),
     tauMinEps: one.json.arguments?.tau_clamp?.[0] ?? 0.02,

@@ -51,8 +51,6 @@ export interface DidiOptions {
   readonly fidelity: DidiFidelity;
   readonly vocabularySize: number;
   readonly maskId: number;
-  /** The first token of every row is given: never noised, in no loss (MDLM's ignore_bos). */
-  readonly givenBegin: boolean;
   readonly schedule: NoiseSchedule;
   /** Texts written for each example, G: a group. */
   readonly numSamplesPerPrompt: number;
@@ -106,7 +104,6 @@ type Needed = "vocabularySize" | "maskId";
 export type DidiSettings = Pick<DidiOptions, Needed> & Partial<Omit<DidiOptions, Needed>>;
 
 const common: Omit<DidiOptions, Needed | "fidelity"> = {
-  givenBegin: false,
   schedule: logLinear(),
   numSamplesPerPrompt: 4,
   tauMode: "beta11",

@@ -13,6 +13,7 @@ import { drawBeta } from "../../base/beta.ts";
 import { fillUniform, generator, type Stream, streams } from "../../base/rng.ts";
 import { absorb } from "../../diffusion/corrupt.ts";
 import { revealProbability } from "../../diffusion/schedule.ts";
+import type { Answer } from "../../train/masked-batch.ts";
 import type { Place } from "../../train/method.ts";
 import { betaParameters, type DidiOptions } from "./options.ts";
 
@@ -32,8 +33,6 @@ export interface DidiPlan {
   /** Texts: examples · G, a group's beside each other. */
   readonly rows: number;
   readonly length: number;
-  /** First column that is written: 1 behind a given token. */
-  readonly begin: number;
   /** Random coordinate of each text. */
   readonly sequences: readonly number[];
   readonly seed: number;
@@ -54,29 +53,16 @@ export interface DidiPlan {
 
 /** Throws a RangeError for rows of unequal lengths. */
 export function planTexts(
-  rows: readonly ArrayLike<number>[],
+  answers: readonly Answer[],
   { seed, examples: numbers }: Pick<Place, "seed" | "examples">,
   options: DidiOptions,
 ): DidiPlan {
-  const { numSamplesPerPrompt: G, givenBegin, maskId } = options;
-  const length = rows[0]?.length ?? 0;
-  const count = rows.length * G;
-  const examples = new Int32Array(count * length);
-  const start = new Int32Array(count * length).fill(maskId);
-  for (let row = 0; row < count; row++) {
-    const example = rows[Math.floor(row / G)]!;
-    if (example.length !== length) {
-      throw new RangeError(
-        `rows of ${length} and of ${example.length} tokens in one batch; cut them to one length`,
-      );
-    }
-    examples.set(Array.from(example), row * length);
-    if (givenBegin) start[row * length] = example[0]!;
-  }
+  const { numSamplesPerPrompt: G } = options;
   const sequences = numbers.flatMap((number) =>
     Array.from({ length: G }, (_, member) => number * G + member),
   );
-  const source = { seed, sequences, length, begin: givenBegin ? 1 : 0 };
+  const { length, examples, start, given } = beginningsOf(answers, options);
+  const source = { seed, sequences, length, given };
   const tau = Float64Array.from(sequences, (sequence) => {
     const owner = options.sharedTau ? sequence - (sequence % G) : sequence;
     return drawTime(options.tauMode, options, { seed, sequence: owner, step: draws.time.tau });
@@ -87,13 +73,34 @@ export function planTexts(
         drawTime("uniform", options, { seed, sequence, step: draws.time.noise }),
       );
   return {
-    ...{ rows: count, length, begin: source.begin, sequences, seed, tau, times, start, examples },
+    ...{ rows: sequences.length, length, sequences, seed, tau, times, start, examples },
     ...planSteps(source, tau, options),
     hidden: {
       fake: hiddenPositions({ ...source, step: draws.corruption.fake }, times, options),
       real: hiddenPositions({ ...source, step: draws.corruption.real }, times, options),
     },
   };
+}
+
+/** Each answer G times, and what is given of it. */
+function beginningsOf(answers: readonly Answer[], { numSamplesPerPrompt: G, maskId }: DidiOptions) {
+  const length = answers[0]?.ids.length ?? 0;
+  const examples = new Int32Array(answers.length * G * length);
+  const given = new Uint8Array(examples.length);
+  answers.forEach(({ ids, promptLength, learnt }, i) => {
+    if (ids.length !== length) {
+      throw new RangeError(
+        `rows of ${length} and of ${ids.length} tokens in one batch; cut them to one length`,
+      );
+    }
+    for (let row = i * G; row < (i + 1) * G; row++) {
+      examples.set(Array.from(ids), row * length);
+      for (let column = 0; column < length; column++) {
+        if (column < promptLength || learnt?.[column] === 0) given[row * length + column] = 1;
+      }
+    }
+  });
+  return { length, examples, given, start: examples.map((id, flat) => (given[flat] === 1 ? id : maskId)) };
 }
 
 function drawTime(
@@ -110,18 +117,17 @@ interface Source {
   readonly seed: number;
   readonly sequences: readonly number[];
   readonly length: number;
-  readonly begin: number;
+  /** 1 where a token is given. */
+  readonly given: Uint8Array;
 }
 
 /** One number a position, 1 where the token is given. */
-function uniformsOf({ seed, sequences, length, begin }: Source, stream: Stream, step: number): Float32Array {
+function uniformsOf({ seed, sequences, length, given }: Source, stream: Stream, step: number): Float32Array {
   const all = new Float32Array(sequences.length * length);
   sequences.forEach((sequence, row) => {
-    const own = all.subarray(row * length, (row + 1) * length);
-    fillUniform(own, { seed, stream }, sequence, step);
-    own.fill(1, 0, begin);
+    fillUniform(all.subarray(row * length, (row + 1) * length), { seed, stream }, sequence, step);
   });
-  return all;
+  return all.map((uniform, flat) => (given[flat] === 1 ? 1 : uniform));
 }
 
 function planSteps(
@@ -130,7 +136,7 @@ function planSteps(
   options: DidiOptions,
 ): Pick<DidiPlan, "steps" | "lost"> {
   const { schedule, t0Eps, scoreDecomposition, remaskProb, fidelity } = options;
-  const { length, begin, sequences } = source;
+  const { length, given, sequences } = source;
   const uniforms = (step: number) => uniformsOf(source, streams.reveal, step);
   const reach = (t: number, s: number) => (s === 0 ? 1 : revealProbability(schedule, t, s));
   const first = uniforms(draws.reveal.first);
@@ -139,7 +145,7 @@ function planSteps(
   const steps = new Uint8Array(sequences.length * length);
   const lost = new Uint8Array(steps.length);
   for (let flat = 0; flat < steps.length; flat++) {
-    if (flat % length < begin) continue; // given
+    if (given[flat] === 1) continue;
     const t = tau[Math.floor(flat / length)]!;
     const early = first[flat]! < reach(1, scoreDecomposition ? t : t0Eps);
     const isLost = early && again !== undefined && again[flat]! < remaskProb;
@@ -161,12 +167,13 @@ function hiddenPositions(
   times: Float64Array,
   { schedule, fidelity, maskId }: DidiOptions,
 ): Int32Array {
-  const { length, begin, sequences, step } = source;
+  const { length, sequences, step } = source;
   const uniforms = uniformsOf(source, streams.corruption, step);
-  if (fidelity !== "released" && length > begin) {
+  if (fidelity !== "released") {
     sequences.forEach((_, row) => {
       const own = uniforms.subarray(row * length, (row + 1) * length);
-      own[lowest(own)] = 0;
+      const best = lowest(own);
+      if (own[best]! < 1) own[best] = 0;
     });
   }
   const probabilities = Array.from(times, (t) => 1 - schedule.alpha(t));

@@ -8,6 +8,7 @@
 
 import {
   add,
+  contiguous,
   type Device,
   indexSelect,
   narrow,
@@ -69,45 +70,62 @@ export function rollOut(
   });
 }
 
-/** Rows with the same given tokens: the first of each, and which of them a text has. */
-export function beginnings({ start, rows, length, begin }: DidiPlan): {
+export interface Beginnings {
+  /** The first text of each. */
   readonly first: readonly number[];
+  /** Which of them a text has. */
   readonly of: Int32Array;
-} {
+  /** Open columns of each. */
+  readonly columns: readonly (readonly number[])[];
+}
+
+/** Texts with the same given tokens begin alike. */
+export function beginnings({
+  start,
+  steps,
+  rows,
+  length,
+}: Pick<DidiPlan, "start" | "steps" | "rows" | "length">): Beginnings {
   const seen = new Map<string, number>();
   const first: number[] = [];
   const of = Int32Array.from({ length: rows }, (_, row) => {
-    const key = start.subarray(row * length, row * length + begin).join();
+    const key = start.subarray(row * length, (row + 1) * length).join();
     const index = seen.get(key) ?? first.push(row) - 1;
     seen.set(key, index);
     return index;
   });
-  return { first, of };
+  const columns = first.map((row) =>
+    Array.from({ length }, (_, column) => column).filter(
+      (column) => steps[row * length + column] !== written.given,
+    ),
+  );
+  return { first, of, columns };
 }
 
 function firstStep(student: Denoiser, plan: DidiPlan, { options, products }: ForwardContext): Int32Array {
-  const { rows, length, begin, start, steps, lost, seed, sequences } = plan;
+  const { rows, length, start, steps, lost, seed, sequences } = plan;
   const device = deviceOf(student);
-  const { first, of } = beginnings(plan);
-  const columns = Array.from({ length: length - begin }, (_, i) => begin + i);
+  const { first, of, columns } = beginnings(plan);
   const logits_NV = openLogits(student, {
     ids: Int32Array.from(first.flatMap((row) => [...start.subarray(row * length, (row + 1) * length)])),
     length,
-    reads: first.flatMap((_, s) => columns.map((column) => s * length + column)),
+    reads: columns.flatMap((own, s) => own.map((column) => s * length + column)),
     options,
     products,
   });
   const result = Int32Array.from(start);
   const coordinates = { seed, stream: streams.token, step: draws.token.first };
   const uniforms_BL = uniformAt({ ...coordinates, sequences }, length, device);
-  const K = columns.length;
-  first.forEach((_, s) => {
+  let read = 0;
+  columns.forEach((own, s) => {
     const members = Array.from({ length: rows }, (_, row) => row).filter((row) => of[row] === s);
     const uniforms_ML = indexSelect(uniforms_BL, 0, int64(members, { device }));
-    const uniforms_KM = t(narrow(uniforms_ML, 1, begin, K));
-    const tokens = toNumbers(drawSoftmaxTokens(narrow(logits_NV, 0, s * K, K), uniforms_KM));
+    const uniforms_KM = contiguous(t(indexSelect(uniforms_ML, 1, int64(own, { device }))));
+    const tokens_KM = drawSoftmaxTokens(narrow(logits_NV, 0, read, own.length), uniforms_KM);
+    read += own.length;
+    const tokens = toNumbers(tokens_KM);
     members.forEach((row, m) => {
-      columns.forEach((column, k) => {
+      own.forEach((column, k) => {
         const flat = row * length + column;
         if (steps[flat] === written.first || lost[flat] === 1) result[flat] = tokens[k * members.length + m]!;
       });
@@ -144,10 +162,11 @@ function fill(network: Denoiser, texts: Int32Array, { plan, context, step, posit
 
 /** Ancestral samples of the teacher that begin as the texts do. */
 function teacherTexts(teacher: Denoiser, plan: DidiPlan, context: ForwardContext): Int32Array {
-  const { schedule, teacherSteps, maskId } = context.options;
-  const { length, begin, sequences, seed } = plan;
+  const { schedule, teacherSteps } = context.options;
+  const { length, steps, sequences, seed } = plan;
   const times = reverseTimes(teacherSteps);
   let texts = plan.start;
+  const open = steps.map((step) => Number(step !== written.given));
   for (let k = 0; k < teacherSteps; k++) {
     const [before, after] = [times[k]!, times[k + 1]!];
     const chance = k === teacherSteps - 1 ? 1 : revealProbability(schedule, before, after);
@@ -155,10 +174,11 @@ function teacherTexts(teacher: Denoiser, plan: DidiPlan, context: ForwardContext
     const positions = sequences.flatMap((sequence, row) => {
       fillUniform(uniforms, { seed, stream: streams.reveal }, sequence, draws.reveal.teacher + k);
       return Array.from({ length }, (_, column) => row * length + column).filter(
-        (flat) => flat % length >= begin && texts[flat] === maskId && uniforms[flat % length]! < chance,
+        (flat) => open[flat] === 1 && uniforms[flat % length]! < chance,
       );
     });
     texts = fill(teacher, texts, { plan, context, step: draws.token.teacher + k, positions });
+    for (const flat of positions) open[flat] = 0;
   }
   return texts;
 }

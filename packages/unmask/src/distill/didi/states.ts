@@ -23,29 +23,34 @@ export interface States {
 }
 
 export function statesOf(batch: DidiBatch): States {
-  const { rows, length, begin, start, middle, steps } = batch;
-  const { first, of } = beginnings(batch);
+  const { rows, length, start, middle, steps } = batch;
+  const { first, of, columns } = beginnings(batch);
   const S = first.length;
-  const columns = length - begin;
   const ids = new Int32Array((S + rows) * length);
   first.forEach((row, s) => {
     ids.set(start.subarray(row * length, (row + 1) * length), s * length);
   });
   ids.set(middle, S * length);
   const reads: number[] = [];
-  const shared = new Float64Array(S * columns);
-  for (let s = 0; s < S; s++) for (let k = 0; k < columns; k++) reads.push(s * length + begin + k);
-  for (const s of of)
-    for (let k = 0; k < columns; k++) shared[s * columns + k] = shared[s * columns + k]! + 1;
-  const index = new Int32Array(rows * length);
-  steps.forEach((step, flat) => {
-    if (step >= written.second) index[flat] = reads.push(S * length + flat) - 1;
+  const index = new Int32Array((S + rows) * length);
+  const read = (at: number) => {
+    index[at] = reads.push(at) - 1;
+  };
+  columns.forEach((own, s) => {
+    for (const column of own) read(s * length + column);
   });
+  const firstReads = reads.length;
+  steps.forEach((step, flat) => {
+    if (step >= written.second) read(S * length + flat);
+  });
+  const texts = new Float64Array(S);
+  for (const s of of) texts[s] = texts[s]! + 1;
+  const shared = Float64Array.from(reads.slice(0, firstReads), (at) => texts[Math.floor(at / length)]!);
   return {
-    ...{ ids, length, firstRows: S, reads, firstReads: S * columns, shared },
+    ...{ ids, length, firstRows: S, reads, firstReads, shared },
     at: {
-      first: (flat) => of[Math.floor(flat / length)]! * columns + (flat % length) - begin,
-      second: (flat) => index[flat]!,
+      first: (flat) => index[of[Math.floor(flat / length)]! * length + (flat % length)]!,
+      second: (flat) => index[S * length + flat]!,
     },
   };
 }
