@@ -8,7 +8,7 @@
 
 import { amax, argmax, div, exp, sub, type Tensor, tensor, unsqueeze } from "@unmask/torch";
 import { streams, uniform } from "../base/rng.ts";
-import { drawInverseCdf } from "../propose/sample.ts";
+import { drawInverseCdf } from "../diffusion/draw.ts";
 import type { Place } from "../train/method.ts";
 import type { TraceStates } from "./trace-states.ts";
 
