@@ -2,8 +2,9 @@
 
 import { mul, type ProductDtype, type Recompute, sum, type Tensor, tensor } from "@unmask/torch";
 import { chunkedCrossEntropy } from "../diffusion/chunked-loss.ts";
+import type { HeadRows } from "../diffusion/head-chunks.ts";
 import type { NoiseProcess } from "../diffusion/noise.ts";
-import type { ForwardOptions, HeadRows, Network } from "../models/family.ts";
+import type { ForwardOptions, Network } from "../models/family.ts";
 import type { MaskedBatch } from "./masked-batch.ts";
 
 export interface MaskedLossOptions {
