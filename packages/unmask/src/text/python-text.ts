@@ -28,6 +28,15 @@ function strip(
 /** `str.strip()`. */
 export const pythonStrip = (text: string): string => strip(text, undefined, { left: true, right: true });
 
+/** `str.rstrip()`. */
+export const pythonTrimEnd = (text: string): string => strip(text, undefined, { left: false, right: true });
+
+/** `str.capitalize()`. */
+export function capitalized(text: string): string {
+  const [head = "", ...tail] = Array.from(text);
+  return head.toUpperCase() + tail.join("").toLowerCase();
+}
+
 /** Whether a text is not empty and begins (ends) with white space, by `str.isspace`. */
 export const beginsWithSpace = (text: string): boolean => text !== "" && isSpace(Array.from(text)[0]!);
 export const endsWithSpace = (text: string): boolean => text !== "" && isSpace(Array.from(text).at(-1)!);
@@ -44,10 +53,7 @@ const methods: Readonly<Record<string, (text: string, first: unknown) => unknown
   removeprefix: (text, part) => (text.startsWith(argument(part)) ? text.slice(argument(part).length) : text),
   removesuffix: (text, part) =>
     text.endsWith(argument(part)) ? text.slice(0, text.length - argument(part).length) : text,
-  capitalize: (text) => {
-    const [head = "", ...tail] = Array.from(text);
-    return head.toUpperCase() + tail.join("").toLowerCase();
-  },
+  capitalize: capitalized,
 };
 
 export const isPythonMethod = (name: string): boolean => Object.hasOwn(methods, name);

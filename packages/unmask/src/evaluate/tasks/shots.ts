@@ -4,8 +4,9 @@
 //   default   Python's random.Random(seed).sample, one draw a document in the documents' order, so that the shots of a
 //             document depend on its place and the seed alone
 //
-// Where shots come from the documents' own split, one more is drawn and the document asked about is left out. The
-// harness draws one more also where a task has neither a test split nor a split for shots; so does `oneMore`.
+// A document is never shown as its own example: where examples may hold it, one more is drawn, and what equals the
+// document is left out. The harness does so where shots come from the documents' own split, and also where a task has
+// neither a test split nor a split for shots (`oneMore`).
 
 import { DataError } from "../../base/errors.ts";
 import { PythonRandom } from "./python-random.ts";
@@ -13,34 +14,58 @@ import { PythonRandom } from "./python-random.ts";
 export type Sampler = "default" | "first_n";
 
 export interface Drawing {
-  /** Examples to draw from. */
-  readonly population: number;
   readonly count: number;
   readonly seed: number;
-  /** How many documents there are shots for. */
-  readonly documents: number;
-  /** The n-th example is the n-th document. */
-  readonly isSame: boolean;
+  /** The examples may hold the document. */
   readonly oneMore: boolean;
   /** The task, for messages. */
   readonly name: string;
 }
 
-/** Indices of the examples by document, from 0. */
-export function drawShots(sampler: Sampler, drawing: Drawing): (document: number) => readonly number[] {
-  const { population, count, seed, documents, isSame, oneMore, name } = drawing;
-  const needed = isSame || oneMore ? count + 1 : count;
-  if (population < needed) {
-    const message = `the task ${name} has ${population} examples to show and num_fewshot ${count} needs ${needed}; lower num_fewshot or give another fewshot_data`;
-    throw new DataError(message, { task: name, num_fewshot: count });
+export interface Population<D> {
+  readonly examples: readonly D[];
+  readonly documents: readonly D[];
+  /** Examples of another group are no examples for a document. */
+  readonly group?: ((document: D) => string) | undefined;
+}
+
+/** The examples of the n-th document, from 0. */
+export function drawShots<D>(
+  sampler: Sampler,
+  { examples, documents, group }: Population<D>,
+  drawing: Drawing,
+): (at: number) => readonly D[] {
+  const { count, seed, oneMore } = drawing;
+  const others = (candidates: readonly D[], at: number): readonly D[] => {
+    if (!oneMore) return candidates.slice(0, count);
+    const own = JSON.stringify(documents[at]);
+    return candidates.filter((one) => JSON.stringify(one) !== own).slice(0, count);
+  };
+  if (group !== undefined) {
+    const groups = new Map<string, D[]>();
+    for (const one of examples) groups.set(group(one), [...(groups.get(group(one)) ?? []), one]);
+    return (at) => {
+      const alike = groups.get(group(documents[at]!)) ?? [];
+      requireEnough(alike.length, drawing);
+      return others(alike, at);
+    };
   }
-  const without = (drawn: readonly number[], document: number) =>
-    (isSame ? drawn.filter((index) => index !== document) : drawn).slice(0, count);
-  if (sampler === "first_n") {
-    const first = Array.from({ length: needed }, (_, index) => index);
-    return (document) => without(first, document);
-  }
+  requireEnough(examples.length, drawing);
+  if (sampler === "first_n") return (at) => others(examples, at);
   const random = new PythonRandom(seed);
-  const drawn = Array.from({ length: documents }, () => random.sample(population, needed));
-  return (document) => without(drawn[document]!, document);
+  const needed = oneMore ? count + 1 : count;
+  const drawn = documents.map(() => random.sample(examples.length, needed));
+  return (at) => {
+    const candidates = drawn[at]!.map((index) => examples[index]!);
+    return others(candidates, at);
+  };
+}
+
+function requireEnough(population: number, { count, oneMore, name }: Drawing): void {
+  const needed = oneMore ? count + 1 : count;
+  if (population >= needed) return;
+  throw new DataError(
+    `the task ${name} has ${population} examples to show and num_fewshot ${count} needs ${needed}; lower num_fewshot or give another fewshot_data`,
+    { task: name, num_fewshot: count },
+  );
 }

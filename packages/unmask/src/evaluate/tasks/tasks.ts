@@ -3,6 +3,7 @@
 
 import { UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/nearest.ts";
+import { arcChallenge, arcEasy, boolq, hellaswag, mmlu, openbookqa, piqa, winogrande } from "./choices.ts";
 import { gsm8k, gsm8kCot, gsm8kCotZeroshot, gsm8kFixed, gsm8kLong } from "./gsm8k.ts";
 import {
   d3llmDreamHumanevalInstruct,
@@ -29,6 +30,7 @@ export const tasks: readonly Task[] = [
   ...[humaneval, humanevalInstruct, d3llmLladaHumaneval, d3llmDreamHumanevalInstruct],
   ...[mbpp, mbppInstruct, d3llmDreamMbppInstruct],
   ...[t3dMath500, t3dMath500Direct, t3dGsm8k, t3dHumaneval, t3dMbpp],
+  ...[arcEasy, arcChallenge, hellaswag, piqa, winogrande, openbookqa, boolq, mmlu],
 ];
 
 export const taskNames: readonly string[] = tasks.map(({ name }) => name);
