@@ -2,9 +2,10 @@
 // made of them: certainty forcing gates and averages entropies, DDO subtracts log-probabilities of two networks,
 // distillation weighs divergences from a teacher.
 //
-//   log p(y) = z_y − lse,   H = lse − Σ p z,   KL(p ‖ q) = Σ p (z_p − z_q) − lse_p + lse_q
+//   log p(y) = z_y − lse,   H(p) = Σ s (H_chunk − ln s),   KL(p ‖ q) = Σ s_p (KL_chunk + ln s_p − ln s_q)
 //
-// Σ p f over the vocabulary is the sum of the chunks' own means of f, weighted by their shares exp(lse_chunk − lse).
+// with the chunks' own distributions and their shares s = exp(lse_chunk − lse). Small entropies and divergences are sums
+// of small numbers this way: lse − Σ p z would lose them in float32 to the size of the logits.
 //
 // Letters: N rows, V vocabulary, C columns of a chunk, K chunks.
 
@@ -18,11 +19,11 @@ import {
   gather,
   ge,
   logicalAnd,
+  logSoftmax,
   logsumexp,
   lt,
   mul,
   neg,
-  softmax,
   squeeze,
   sub,
   sumDim,
@@ -77,24 +78,21 @@ function logitsAt(logits_NC: Tensor, targets_N: Tensor, { start, count }: Range)
   return mul(squeeze(gather(logits_NC, 1, columns_N1), 1), inside_N);
 }
 
-const entropyParts = (logits_NC: Tensor) => ({
-  tempered: logsumexp(logits_NC, -1),
-  mean: meanOf(logits_NC, logits_NC),
-});
-
-/** Σ softmax(logits) · values, [N]. */
-const meanOf = (logits_NC: Tensor, values_NC: Tensor): Tensor =>
-  sumDim(mul(softmax(logits_NC, -1), values_NC), -1);
+const entropyParts = (logits_NC: Tensor) => {
+  const log_NC = logSoftmax(logits_NC, -1);
+  return { tempered: logsumexp(logits_NC, -1), own: neg(sumDim(mul(exp(log_NC), log_NC), -1)) };
+};
 
 function entropyOf(found: ReadonlyMap<string, Tensor>): Tensor {
-  const tempered_NK = found.get("tempered")!;
-  const lse_N = logsumexp(tempered_NK, 1);
-  return sub(lse_N, weighted(found.get("mean")!, tempered_NK, lse_N));
+  const share_NK = logShares(found.get("tempered")!);
+  return weighted(sub(found.get("own")!, share_NK), share_NK);
 }
 
-/** Means of the chunks, by their shares. */
-const weighted = (mean_NK: Tensor, lse_NK: Tensor, lse_N: Tensor): Tensor =>
-  sumDim(mul(exp(sub(lse_NK, unsqueeze(lse_N, 1))), mean_NK), 1);
+/** ln of each chunk's part of the whole. */
+const logShares = (lse_NK: Tensor): Tensor => sub(lse_NK, unsqueeze(logsumexp(lse_NK, 1), 1));
+
+/** Sums of values by the chunks' shares. */
+const weighted = (values_NK: Tensor, share_NK: Tensor): Tensor => sumDim(mul(exp(share_NK), values_NK), 1);
 
 export interface Divergences {
   /** KL(p ‖ q), [N], in nats. */
@@ -108,21 +106,21 @@ export function rowDivergences(p: HeadRows, q: HeadRows, options: ChunkOptions):
   const found = overChunks(
     [p, q],
     ([p_NC, q_NC]) => {
-      const difference_NC = sub(p_NC!, q_NC!);
+      const [logP_NC, logQ_NC] = [logSoftmax(p_NC!, -1), logSoftmax(q_NC!, -1)];
+      const difference_NC = sub(logP_NC, logQ_NC);
       return {
         p: logsumexp(p_NC!, -1),
         q: logsumexp(q_NC!, -1),
-        underP: meanOf(p_NC!, difference_NC),
-        underQ: meanOf(q_NC!, difference_NC),
+        underP: sumDim(mul(exp(logP_NC), difference_NC), -1),
+        underQ: sumDim(mul(exp(logQ_NC), difference_NC), -1),
       };
     },
     options,
   );
-  const [p_NK, q_NK] = [found.get("p")!, found.get("q")!];
-  const [p_N, q_N] = [logsumexp(p_NK, 1), logsumexp(q_NK, 1)];
-  const shift_N = sub(q_N, p_N);
+  const [p_NK, q_NK] = [logShares(found.get("p")!), logShares(found.get("q")!)];
+  const difference_NK = sub(p_NK, q_NK);
   return {
-    forward_N: add(weighted(found.get("underP")!, p_NK, p_N), shift_N),
-    reverse_N: neg(add(weighted(found.get("underQ")!, q_NK, q_N), shift_N)),
+    forward_N: weighted(add(found.get("underP")!, difference_NK), p_NK),
+    reverse_N: neg(weighted(add(found.get("underQ")!, difference_NK), q_NK)),
   };
 }
