@@ -1,6 +1,6 @@
-import { grad, setRequiresGrad, sum, tensor, toNumbers } from "@unmask/torch";
+import { eye, grad, setRequiresGrad, sum, type Tensor, tensor, toNumbers } from "@unmask/torch";
 import { describe, expect, it } from "vitest";
-import { groupMeans, rowTerms } from "./certainty.ts";
+import { certaintyRows, groupMeans } from "./certainty.ts";
 
 const rows = [
   [2, -1, 0.5, 0.25],
@@ -12,6 +12,12 @@ const targets = [0, 0, 1, 3];
 const logits = (values = rows) => tensor(values, undefined, { dtype: "float64" });
 const ids = (values: number[]) => tensor(values, undefined, { dtype: "int64" });
 
+/** Rows whose logits are these. */
+const of = (logits_NV: Tensor, temperature: number) => {
+  const head = { weight_VD: eye(4, { dtype: "float64" }) };
+  return certaintyRows({ hidden_ND: logits_NV, head }, ids(targets), { temperature });
+};
+
 /** Entropy of the softmax of z / T, plainly. */
 function entropy(z: number[], temperature: number): number {
   const weights = z.map((value) => Math.exp((value - Math.max(...z)) / temperature));
@@ -19,10 +25,10 @@ function entropy(z: number[], temperature: number): number {
   return weights.reduce((sum, w) => sum - (w === 0 ? 0 : (w / total) * Math.log(w / total)), 0);
 }
 
-describe("rowTerms", () => {
+describe("certaintyRows", () => {
   it("measures cross-entropy plainly and entropy at the temperature", () => {
     for (const temperature of [0.5, 1]) {
-      const terms = rowTerms(logits(), ids(targets), temperature);
+      const terms = of(logits(), temperature);
       toNumbers(terms.entropy_N).forEach((value, i) => {
         expect(value).toBeCloseTo(entropy(rows[i]!, temperature), 12);
       });
@@ -30,13 +36,13 @@ describe("rowTerms", () => {
         const lse = Math.log(rows[i]!.reduce((total, z) => total + Math.exp(z), 0));
         expect(value).toBeCloseTo(lse - rows[i]![targets[i]!]!, 12);
       });
-      expect(toNumbers(terms.correct_N)).toEqual([1, 1, 1, 0]); // a tie goes to the lower token
+      expect(toNumbers(terms.correct_N)).toEqual([1, 1, 1, 0]); // also where it is as likely
     }
   });
 
   it("sends the gradient through the probabilities", () => {
     const leaf = setRequiresGrad(logits(), true);
-    const [slope] = grad(sum(rowTerms(leaf, ids(targets), 0.5).entropy_N), [leaf]);
+    const [slope] = grad(sum(of(leaf, 0.5).entropy_N), [leaf]);
     const found = toNumbers(slope!);
     rows.flat().forEach((_, i) => {
       const moved = (by: number) => rows.flat().map((value, k) => (k === i ? value + by : value));

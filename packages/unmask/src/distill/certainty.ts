@@ -5,41 +5,35 @@
 //
 // The gradient goes through the probabilities; which positions count is decided without one.
 //
-// Letters: N scored positions, V vocabulary, G groups that means are taken over.
+// Letters: N scored positions, G groups that means are taken over.
 
-import {
-  argmax,
-  clamp,
-  crossEntropyLoss,
-  detach,
-  div,
-  eq,
-  exp,
-  indexAdd,
-  logSoftmax,
-  mul,
-  neg,
-  sumDim,
-  type Tensor,
-  toDtype,
-  zeros,
-} from "@unmask/torch";
+import { clamp, detach, div, ge, indexAdd, mul, neg, type Tensor, toDtype, zeros } from "@unmask/torch";
+import type { HeadRows } from "../diffusion/head-chunks.ts";
+import { rowStatistics, type StatisticsOptions } from "../diffusion/row-statistics.ts";
 
-export interface RowTerms {
+export interface CertaintyRows {
   readonly crossEntropy_N: Tensor;
   readonly entropy_N: Tensor;
-  /** 1 where the likeliest token is the right one; no gradient. */
+  /** 1 where no token is likelier than the right one; no gradient. */
   readonly correct_N: Tensor;
 }
 
-/** What each row of logits contributes, by itself: rows may be computed in any number of pieces. */
-export function rowTerms(logits_NV: Tensor, targets_N: Tensor, temperature: number): RowTerms {
-  // From log-softmax: no logarithm of a probability that may be 0, and no difference of large numbers.
-  const log_NV = logSoftmax(div(logits_NV, temperature), -1);
+export interface CertaintyOptions extends Pick<StatisticsOptions, "products" | "recompute" | "chunk"> {
+  readonly temperature: number;
+}
+
+export function certaintyRows(
+  rows: HeadRows,
+  targets_N: Tensor,
+  { temperature, ...how }: CertaintyOptions,
+): CertaintyRows {
+  const options = { ...how, targets: [targets_N], entropyTemperature: temperature };
+  const { logProbabilities, entropy_N, largest_N } = rowStatistics(rows, options);
+  const own_N = logProbabilities[0]!;
   return {
-    crossEntropy_N: crossEntropyLoss(logits_NV, targets_N, { reduction: 0 }),
-    entropy_N: neg(sumDim(mul(exp(log_NV), log_NV), 1)),
-    correct_N: toDtype(eq(argmax(detach(logits_NV), { dim: -1 }), targets_N), logits_NV.dtype),
+    crossEntropy_N: neg(own_N),
+    entropy_N: entropy_N!,
+    correct_N: toDtype(ge(detach(own_N), largest_N), own_N.dtype),
   };
 }
 

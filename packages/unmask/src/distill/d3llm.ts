@@ -18,8 +18,7 @@
 import { add, div, mul, narrow, ones, sum, type Tensor } from "@unmask/torch";
 import type { Network } from "../models/family.ts";
 import type { LossParts, Method, PhaseContext } from "../train/method.ts";
-import { type Feed, feedLogits, idTensor } from "../train/rows-forward.ts";
-import { groupMeans, type RowTerms, rowTerms } from "./certainty.ts";
+import { type CertaintyRows, certaintyRows, groupMeans } from "./certainty.ts";
 import { type D3llmBatch, d3llmBatch } from "./d3llm-batch.ts";
 import type { D3llmExample } from "./d3llm-hide.ts";
 import {
@@ -30,6 +29,7 @@ import {
   settle,
   type Variant,
 } from "./d3llm-options.ts";
+import { deviceOf, headRows, idTensor, type Read } from "./head-rows.ts";
 
 /** The network that learns. */
 export interface D3llmNetworks {
@@ -82,8 +82,9 @@ export function d3llmLoss(student: Network, batch: D3llmBatch, context: LossCont
   const { totals, products, recompute, options } = context;
   const { entropyWeight, complementaryEntropy, divisor, temperature } = options;
   const feed = bothHalves(batch);
-  const logits_NV = feedLogits(student, feed, { products, recompute });
-  const rows = rowTerms(logits_NV, idTensor(feed.targets, logits_NV.device), temperature);
+  const how = { products, recompute };
+  const targets_N = idTensor(feed.targets, deviceOf(student));
+  const rows = certaintyRows(headRows(student, feed, how), targets_N, { ...how, temperature });
   const size = batch.halves[0]!.reads.length;
   const first = halfTerms(rows, { from: 0, size }, { batch, half: 0, context });
   const second =
@@ -115,7 +116,7 @@ export function d3llmLoss(student: Network, batch: D3llmBatch, context: LossCont
 }
 
 /** Both inputs as one batch, the second below the first. */
-function bothHalves({ rows, length, halves, real }: D3llmBatch): Feed & {
+function bothHalves({ rows, length, halves, real }: D3llmBatch): Read & {
   targets: Int32Array;
   shares: Float64Array;
 } {
@@ -140,7 +141,7 @@ interface HalfContext {
 
 /** The micro-batch's shares of one half's means. */
 function halfTerms(
-  rows: RowTerms,
+  rows: CertaintyRows,
   { from, size }: { from: number; size: number },
   { batch, half, context: { totals, options } }: HalfContext,
 ) {
