@@ -10,6 +10,8 @@ import type { HeadRows } from "../diffusion/head-chunks.ts";
 import type { KeyValueCache } from "./parts/cache.ts";
 import type { Visibility } from "./parts/visibility.ts";
 
+export type { HeadRows } from "../diffusion/head-chunks.ts";
+
 /** What decoding must know of a model. Ids lie inside the vocabulary. */
 export interface Facts {
   /** Name of the family's line in the table. */
