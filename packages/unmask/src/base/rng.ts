@@ -26,6 +26,7 @@ export const streams = {
   reveal: 7,
   story: 8,
   resample: 9,
+  files: 10,
   score: 10,
 } as const;
 

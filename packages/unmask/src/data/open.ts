@@ -1,10 +1,19 @@
 // From a `data:` section to examples.
 
+import { ConfigError, DataError } from "../base/errors.ts";
 import type { OnProgress } from "../hub/progress.ts";
 import type { HubSettings } from "../hub/settings.ts";
 import type { ChatTemplate } from "../text/chat-template.ts";
-import type { RowKind } from "./config.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { isChat } from "./answers.ts";
+import type { DataConfig, RowKind } from "./config.ts";
 import type { Answer, ExampleSource } from "./example.ts";
+import { type DataFile, findFiles } from "./files.ts";
+import { orderedSource, readExamples, shuffledSource } from "./memory.ts";
+import { kindOfRow } from "./records.ts";
+import { type MakeContext, noRows, rowsOf } from "./rows.ts";
+import { ExampleStream, type StreamPosition } from "./stream.ts";
+import { Tally } from "./tally.ts";
 
 export interface OpenOptions {
   readonly seed: number;
@@ -12,6 +21,8 @@ export interface OpenOptions {
   readonly length: number;
   /** The model's; needed for messages. */
   readonly template?: ChatTemplate | undefined;
+  /** Of a stream that is gone on with: what `position()` gave. Without it, it is read from its beginning. */
+  readonly from?: StreamPosition | undefined;
   readonly settings?: HubSettings | undefined;
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -26,6 +37,100 @@ export interface OpenedExamples {
   readonly tokensPerByte: number;
   /** What was left out, cut or odd, counted, with the first place. Of a stream: so far. */
   warnings(): readonly string[];
+  /** Of a stream, where to read on for the last examples that were given and all that follow: for a checkpoint. */
+  position(): StreamPosition | undefined;
   /** Lets go of open files. */
   close(): Promise<void>;
+}
+
+const usualShare = 0.1;
+
+export async function openExamples(
+  config: DataConfig,
+  tokenizer: Tokenizer,
+  options: OpenOptions,
+): Promise<OpenedExamples> {
+  const { length, template, seed } = options;
+  if (!Number.isInteger(length) || length < 2) {
+    throw new ConfigError(`The row length is ${length}; give a whole number of at least 2`, { length });
+  }
+  const { files, own } = await findData(config, options);
+  const kind = await firstKind(files, config);
+  if (kind !== "text") requireTemplate(kind, config, template);
+  const tally = new Tally();
+  const context: MakeContext = { kind, config, tokenizer, template, length, tally };
+  const heldTally = new Tally();
+  const held = own === undefined ? undefined : await readExamples(own, { ...context, tally: heldTally }, 0);
+  const common = {
+    kind,
+    warnings: () => [...tally.lines, ...heldTally.lines.map((line) => `held out: ${line}`)],
+  };
+  if (config.stream) {
+    const train = new ExampleStream({ files, context, seed }, options.from);
+    const rest = heldOut(held?.train ?? [], held?.heldBytes ?? 0);
+    return { ...common, ...rest, train, position: () => train.position(), close: () => train.close() };
+  }
+  const all = await readExamples(files, context, own === undefined ? (config.held_out ?? usualShare) : 0);
+  const rest = held === undefined ? heldOut(all.heldOut, all.heldBytes) : heldOut(held.train, held.heldBytes);
+  const train = shuffledSource(all.train, seed);
+  return { ...common, ...rest, train, position: () => undefined, close: async () => {} };
+}
+
+function heldOut(
+  examples: readonly Answer[],
+  bytes: number,
+): Pick<OpenedExamples, "heldOut" | "tokensPerByte"> {
+  const tokens = examples.reduce((sum, { ids, promptLength }) => sum + ids.length - promptLength, 0);
+  return {
+    heldOut: examples.length === 0 ? undefined : orderedSource(examples),
+    tokensPerByte: bytes === 0 ? 0 : tokens / bytes,
+  };
+}
+
+/** Training files, and those held out if they are files of their own. */
+async function findData(
+  config: DataConfig,
+  options: OpenOptions,
+): Promise<{ files: DataFile[]; own: DataFile[] | undefined }> {
+  const { path, split, held_out: share, held_out_path: ownPath, held_out_split: ownSplit } = config;
+  const hasOwn = ownPath !== undefined || ownSplit !== undefined;
+  if (hasOwn && share !== undefined && share > 0) {
+    throw new ConfigError(
+      "data.held_out is a share of the training data, and held-out data of their own are named too; leave one of them out",
+    );
+  }
+  if (config.stream && !hasOwn && share !== undefined && share > 0) {
+    throw new ConfigError(
+      "data.held_out needs to know the end of the data, and a stream does not; name a file with data.held_out_path, or a split with data.held_out_split",
+    );
+  }
+  const files = await findFiles(path, config, { ...options, split });
+  if (!hasOwn) return { files, own: undefined };
+  return { files, own: await findFiles(ownPath ?? path, config, { ...options, split: ownSplit ?? split }) };
+}
+
+/** What the first row that can be read is. */
+async function firstKind(files: readonly DataFile[], config: DataConfig): Promise<RowKind> {
+  if (config.rows !== "auto") return config.rows;
+  for (const file of files) {
+    for await (const row of rowsOf(file, config)) {
+      if ("fields" in row) return kindOfRow(row.fields, config, row.place);
+      if (config.on_corrupt === "fail") {
+        const message = `${row.place}: ${row.problem}; or leave such rows out with data.on_corrupt=skip`;
+        throw new DataError(message, { place: row.place, problem: row.problem });
+      }
+    }
+  }
+  throw noRows(files, new Tally());
+}
+
+function requireTemplate(kind: RowKind, config: DataConfig, template: ChatTemplate | undefined): void {
+  if (template?.kind === "jinja") return;
+  const needs = kind === "messages" || isChat({ config, template });
+  if (!needs) return;
+  const what = kind === "messages" ? "chats need" : "data.prompt_format=chat needs";
+  const other = kind === "messages" ? "prompts and responses" : "data.prompt_format=raw";
+  throw new ConfigError(
+    `${what} a chat template, and the model has none; put a chat_template.jinja into its folder, or use ${other}`,
+  );
 }

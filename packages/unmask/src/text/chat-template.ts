@@ -21,7 +21,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, UsageError } from "../base/errors.ts";
 import { type ChatMessage, checkJson, checkMessages } from "./chat-messages.ts";
-import { traceContent } from "./content-trace.ts";
+import { type Trace, traceContent } from "./content-trace.ts";
 import { compileTemplate, type Render } from "./jinja.ts";
 import { textOf } from "./special-tokens.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -48,6 +48,8 @@ export interface ChatTemplate {
   readonly hash: string;
   render(messages: readonly ChatMessage[], options?: ChatOptions): string;
   encode(messages: readonly ChatMessage[], options?: ChatOptions): Int32Array;
+  /** The rendered text, and which of its special tokens the template wrote. */
+  trace(messages: readonly ChatMessage[], options?: ChatOptions): Trace;
 }
 
 export interface NamedTemplates {
@@ -88,6 +90,10 @@ export function createChatTemplate(
       named({ ...content, ...fixed, add_generation_prompt: addGenerationPrompt });
     return { render, variables: { ...variables, messages, ...(given ? { tools } : { tools: null }) } };
   };
+  const trace = (messages: readonly ChatMessage[], options: ChatOptions = {}) => {
+    const { render, variables } = prepare(messages, options);
+    return traceContent(render, { variables, specials, source });
+  };
   return {
     kind: "jinja",
     source,
@@ -96,11 +102,11 @@ export function createChatTemplate(
       const { render, variables } = prepare(messages, options);
       return render(variables);
     },
-    encode: (messages, options = {}) => {
-      const { render, variables } = prepare(messages, options);
-      const trace = traceContent(render, { variables, specials, source });
-      return tokenizer.encode(trace.text, { specials: (start, end) => trace.isTemplate(start, end) });
+    encode: (messages, options) => {
+      const { text, isTemplate } = trace(messages, options);
+      return tokenizer.encode(text, { specials: isTemplate });
     },
+    trace,
   };
 }
 
@@ -119,6 +125,7 @@ export function plainTemplate(tokenizer: Tokenizer, source = "the model"): ChatT
     hash: sha256(""),
     render,
     encode: (messages) => tokenizer.encode(render(messages)),
+    trace: (messages) => ({ text: render(messages), isTemplate: () => false }),
   };
 }
 

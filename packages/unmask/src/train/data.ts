@@ -1,8 +1,8 @@
 // From a configuration to token rows: read the corpus, hold out its end, make or train a tokenizer, cut rows.
 
 import { createHash } from "node:crypto";
-import { ConfigError, invariant } from "../base/errors.ts";
-import { permutation, streams } from "../base/rng.ts";
+import { ConfigError } from "../base/errors.ts";
+import { exampleOrder } from "../data/order.ts";
 import { byteTokenizer, trainBpeTokenizer, trainWordTokenizer } from "../text/new-tokenizer.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { TrainConfig } from "./config.ts";
@@ -91,22 +91,4 @@ export const rowAt = ({ ids, length, given }: Rows, row: number): Answer => ({
   promptLength: given ? 1 : 0,
 });
 
-/**
- * Which row example n of the run is: the rows in a new order every epoch. n depends on step and place in the
- * global batch only, so batches are the same after a resume and on any number of workers.
- */
-export function exampleOrder(count: number, seed: number): (example: number) => number {
-  const orders = new Map<number, Uint32Array>();
-  return (example) => {
-    const epoch = Math.floor(example / count);
-    let order = orders.get(epoch);
-    if (order === undefined) {
-      if (orders.size > 1) orders.clear();
-      order = permutation(count, { seed, stream: streams.shuffle }, epoch);
-      orders.set(epoch, order);
-    }
-    const row = order[example % count];
-    invariant(row !== undefined, `example ${example} has no row`);
-    return row;
-  };
-}
+export { exampleOrder };
