@@ -1,6 +1,7 @@
 // Records as token ids.
 //
-//   text      padded: a begin (BOS, or the end token where there is none), which is given, the document, its end
+//   text      padded: a begin (BOS, or the end token where there is none), which is given, the document, its end, and
+//             ends up to the length of a row
 //   prompt    raw: the prompt, then the response and its end; or a chat of two messages
 //   messages  by the chat template (text/chat-turns.ts); a later answer is learnt behind everything before it
 
@@ -21,7 +22,7 @@ export interface AnswerContext {
 
 /** Answers of any length. Throws a UsageError where the template refuses the messages. */
 export function answersOf(record: DataRecord, context: AnswerContext): Answer[] {
-  if (record.kind === "text") return [paddedText(record.text, context.tokenizer)];
+  if (record.kind === "text") return [begunText(record.text, context.tokenizer)];
   if (record.kind === "messages") return chatAnswers(record.messages, context);
   if (isChat(context)) {
     const messages = [
@@ -44,7 +45,7 @@ export function endToken({ specials: { eos } }: Tokenizer): number {
   );
 }
 
-function paddedText(text: string, tokenizer: Tokenizer): Answer {
+function begunText(text: string, tokenizer: Tokenizer): Answer {
   const end = endToken(tokenizer);
   const document = tokenizer.encode(text);
   const ids = new Int32Array(document.length + 2).fill(end);

@@ -3,7 +3,7 @@
 import { DataError, UsageError } from "../base/errors.ts";
 import type { ChatTemplate } from "../text/chat-template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { answersOf } from "./answers.ts";
+import { answersOf, endToken } from "./answers.ts";
 import type { DataConfig, RowKind } from "./config.ts";
 import type { Answer } from "./example.ts";
 import type { DataFile } from "./files.ts";
@@ -66,7 +66,15 @@ export function make(row: Row, context: MakeContext): Made | undefined {
   const options = { length: context.length, tooLong: config.too_long, tally };
   const fitting = answers.flatMap((answer) => fitted(answer, row.place, options) ?? []);
   if (fitting.length === 0) return undefined;
-  return { answers: fitting, ...(record.kind === "text" ? { text: record.text } : {}) };
+  if (record.kind !== "text") return { answers: fitting };
+  return { text: record.text, answers: fitting.map((answer) => filledUp(answer, context)) };
+}
+
+/** Texts are rows of one length. */
+function filledUp({ ids, promptLength }: Answer, { tokenizer, length }: MakeContext): Answer {
+  const row = new Int32Array(length).fill(endToken(tokenizer));
+  row.set(ids);
+  return { ids: row, promptLength };
 }
 
 const nothing: Readonly<Record<RowKind, string>> = {

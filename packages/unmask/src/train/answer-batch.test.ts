@@ -142,6 +142,25 @@ describe("answerBatch", () => {
     }
   });
 
+  it("noises of a chat what is learnt, at the noise it would have anyway, and counts nothing else", () => {
+    const [plain] = [answer(2, 8)];
+    const learnt = Uint8Array.of(0, 0, 1, 1, 0, 0, 0, 1, 1, 1);
+    for (const process of [always(0.9), uniformNoise({ schedule: logLinear(0), vocabularySize: V })]) {
+      const change = { noise: process, padding: "first", columns: 12, examples: [10] } as const;
+      const all = make(change, [plain!]);
+      const some = make(change, [{ ...plain!, learnt }]);
+      const kept = columnsOf(all, 0).filter((column) => learnt[column] !== 0);
+      expect(columnsOf(some, 0)).toEqual(kept);
+      expect(kept.some((column) => column < 4)).toBe(true);
+      for (const [column, isLearnt] of learnt.entries()) {
+        expect(some.ids[column]).toBe(isLearnt ? all.ids[column] : plain!.ids[column]);
+      }
+      // Five tokens and the end that belongs to the answer, instead of eight and it.
+      for (const weight of some.weights) expect(weight / all.weights[0]!).toBeCloseTo(9 / 6, 12);
+      expect(make({ ...change, normalisation: "batch" }, [{ ...plain!, learnt }]).size).toBe(6);
+    }
+  });
+
   it("refuses an answer that does not fit", () => {
     expect(() => make({ columns: 10 })).toThrow("an answer of 11 tokens does not fit into 10 columns");
   });

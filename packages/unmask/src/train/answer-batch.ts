@@ -11,6 +11,8 @@ import {
   type Answer,
   answerExtent,
   averaging,
+  keepGiven,
+  learntColumns,
   type MaskedBatch,
   type ObjectiveOptions,
 } from "./masked-batch.ts";
@@ -38,16 +40,14 @@ export function answerBatch(answers: readonly Answer[], options: AnswerOptions):
   const times = options.examples.map((example) => drawTime(options, example));
   const draws = answers.map((_, row) => drawColumns(options, options.examples[row]!, columns));
   draws.forEach(({ uniforms }, row) => {
-    const { begin, end } = extents[row]!;
-    uniforms.fill(1, 0, begin).fill(1, end);
+    keepGiven(uniforms, extents[row]!);
   });
   const { ids, positions, rows } = noise.corrupt(clean, columns, {
     times,
     uniforms: joined(draws.map(({ uniforms }) => uniforms)),
     choices: joined(draws.map(({ choices }) => choices)),
   });
-  const lengths = extents.map(({ begin, end }) => Math.max(0, end - begin));
-  const { share, size } = averaging(lengths, options.normalisation);
+  const { share, size } = averaging(extents.map(learntColumns), options.normalisation);
   return {
     rows: answers.length,
     length: columns,

@@ -63,6 +63,32 @@ describe("noise on the doubled sequence", () => {
     expect([...alone.ids]).toEqual([...both.ids.subarray(8, 12)]);
   });
 
+  it("leaves clean what of a chat is given, and counts what is learnt", () => {
+    const ids = Int32Array.from({ length: 30 }, (_, i) => i + 1);
+    const learnt = Uint8Array.from(ids, (_, i) => (i >= 5 && i % 7 < 3 ? 1 : 0));
+    const chat = { ids, promptLength: 7, learnt };
+    const columns = columnsOf({ padding: "none" }, [chat]);
+    const head = columns.promptColumns;
+    let noised = 0;
+    for (let example = 0; example < 20; example++) {
+      const noisy = noisyResponses(columns, { ...options, padding: "none", examples: [example] });
+      const plain = noisyResponses(columnsOf({ padding: "none" }, [{ ids, promptLength: 7 }]), {
+        ...options,
+        ...{ padding: "none", examples: [example] },
+      });
+      const expected = [...plain.positions].filter((place) => learnt[place + head] === 1);
+      expect([...noisy.positions]).toEqual(expected);
+      noised += expected.length;
+      noisy.weights.forEach((weight, i) => {
+        expect(weight * noisy.times[i]!).toBeCloseTo(1 / 11, 12);
+      });
+      noisy.ids.forEach((id, place) => {
+        expect(id).toBe(expected.includes(place) ? maskId : (ids[place + head] ?? padId));
+      });
+    }
+    expect(noised).toBeGreaterThan(50);
+  });
+
   it("becomes a batch of three parts a row, of which the noisy one is read", () => {
     const columns = columnsOf({ padding: "none" });
     const ids = columns.responses.slice();

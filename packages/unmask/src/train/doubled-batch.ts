@@ -15,8 +15,11 @@ import {
 import { drawColumns, drawTime, joined } from "./answer-batch.ts";
 import {
   type Answer,
+  type AnswerExtent,
   answerExtent,
   averaging,
+  keepGiven,
+  learntColumns,
   type MaskedBatch,
   type ObjectiveOptions,
 } from "./masked-batch.ts";
@@ -33,7 +36,7 @@ export interface DoubledColumns extends DoubledShape {
   /** [rows · L1], 0 at padding that belongs to no answer. */
   readonly realResponses: Uint8Array;
   /** Per row, the columns of the response that may be noised. */
-  readonly extents: readonly { readonly begin: number; readonly end: number }[];
+  readonly extents: readonly AnswerExtent[];
 }
 
 export interface ColumnsOptions extends Pick<ObjectiveOptions, "padId" | "padding"> {
@@ -51,7 +54,7 @@ export function doubledColumns(answers: readonly Answer[], options: ColumnsOptio
   const responses = new Int32Array(answers.length * responseColumns).fill(padId);
   const realPrompts = new Uint8Array(prompts.length);
   const realResponses = new Uint8Array(responses.length);
-  const extents = answers.map(({ ids, promptLength }, row) => {
+  const extents = answers.map(({ ids, promptLength, learnt }, row) => {
     const head = heads[row]!;
     const tokens = Int32Array.from(ids);
     const end = (row + 1) * promptColumns;
@@ -59,7 +62,8 @@ export function doubledColumns(answers: readonly Answer[], options: ColumnsOptio
     realPrompts.fill(1, end - head, end);
     const begin = row * responseColumns;
     responses.set(tokens.subarray(head), begin);
-    const response = { ids: tokens.subarray(head), promptLength: promptLength - head };
+    const rest = { ids: tokens.subarray(head), learnt: learnt?.subarray(head) };
+    const response = { ...rest, promptLength: promptLength - head };
     const extent = answerExtent(response, responseColumns, { padding });
     realResponses.fill(1, begin, begin + Math.max(extent.end, response.ids.length));
     return extent;
@@ -131,9 +135,8 @@ export function noisyResponses(columns: DoubledColumns, options: BlockNoiseOptio
     ),
   );
   const draws = Array.from({ length: rows }, (_, row) => {
-    const { begin, end } = extents[row]!;
     const drawn = drawColumns(options, examples[row]!, L1);
-    drawn.uniforms.fill(1, 0, begin).fill(1, end);
+    keepGiven(drawn.uniforms, extents[row]!);
     return drawn;
   });
   const corrupted = noise.corrupt(columns.responses, blockLength, {
@@ -141,10 +144,7 @@ export function noisyResponses(columns: DoubledColumns, options: BlockNoiseOptio
     uniforms: joined(draws.map(({ uniforms }) => uniforms)),
     choices: joined(draws.map(({ choices }) => choices)),
   });
-  const { share, size } = averaging(
-    extents.map(({ begin, end }) => Math.max(0, end - begin)),
-    options.normalisation,
-  );
+  const { share, size } = averaging(extents.map(learntColumns), options.normalisation);
   return {
     ids: corrupted.ids,
     positions: corrupted.positions,

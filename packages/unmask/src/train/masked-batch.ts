@@ -70,16 +70,31 @@ export interface AnswerExtent {
   readonly begin: number;
   /** First column behind the answer, padding that belongs to it included. */
   readonly end: number;
+  /** Columns between them that are given all the same: what of a chat is no answer. */
+  readonly given?: readonly number[] | undefined;
 }
 
 export function answerExtent(
-  { ids, promptLength }: Answer,
+  { ids, promptLength, learnt }: Answer,
   columns: number,
   { padding = "all", shift = 0 }: { padding?: PaddingPolicy | undefined; shift?: 0 | 1 | undefined },
 ): AnswerExtent {
   const more = { all: columns, first: ids.length + 1, none: ids.length }[padding];
   // With the shift nothing predicts the first column: it is given.
-  return { begin: Math.max(promptLength, shift), end: Math.min(columns, more) };
+  const extent = { begin: Math.max(promptLength, shift), end: Math.min(columns, more) };
+  if (learnt === undefined) return extent;
+  const given = [...learnt.keys()].filter((column) => column >= extent.begin && learnt[column] === 0);
+  return { ...extent, given };
+}
+
+/** Columns of an answer that may be noised. */
+export const learntColumns = ({ begin, end, given = [] }: AnswerExtent): number =>
+  Math.max(0, end - begin - given.length);
+
+/** Numbers by which no column is noised that is given. */
+export function keepGiven(uniforms: Float32Array, { begin, end, given = [] }: AnswerExtent): void {
+  uniforms.fill(1, 0, begin).fill(1, end);
+  for (const column of given) uniforms[column] = 1;
 }
 
 /** Weight of a position by the row it stands in, before the noise's own, and what the whole is divided by. */
