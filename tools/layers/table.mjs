@@ -141,6 +141,11 @@ const unmask = {
       may: ["torch", "diffusion/objective.ts"],
       reason: "likelihoods of given continuations: no decoding computes them",
     },
+    {
+      file: "evaluate/run/worker.ts",
+      may: ["torch"],
+      reason: "the processor threads of a worker's process",
+    },
     { file: "trajectory/file.ts", may: ["hyparquet", "hyparquet-writer"], reason: "the Parquet codec" },
   ],
 };

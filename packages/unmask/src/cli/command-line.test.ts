@@ -124,6 +124,7 @@ describe("right use", () => {
       generate: `model revision prompt suffix chat system max-new-tokens length count decoder ${decoderFlags} ${ending} fill-all trajectory batch-size adapter device dtype`,
       chat: `model revision system max-new-tokens decoder ${decoderFlags} ${ending} adapter device dtype`,
       merge: "model adapter out",
+      eval: "model out resume dry-run limit seed",
       aup: "alpha offset y-max seed resamples",
       grade: "task input data fidelity unsafe",
       forward: "model input output device dtype",

@@ -7,6 +7,7 @@ import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { wordings } from "../language/reasoning.ts";
 import { addAup } from "./aup-flags.ts";
+import { addEval } from "./evaluation-commands.ts";
 import { addChat, addGenerate } from "./generation-commands.ts";
 import { addGrade } from "./grade-flags.ts";
 import { dashed, oneOf, positiveNumber, weightDtype, wholeNumber } from "./options.ts";
@@ -42,6 +43,7 @@ export function program(): Command {
   addGenerate(root, verb);
   addChat(root, verb);
   addMerge(root);
+  addEval(root, verb);
   addAup(root).action(verb(async (options, files) => (await import("./aup.ts")).aupVerb(files, options)));
   addGrade(root).action(verb(async (options) => (await import("./grade.ts")).gradeVerb(options)));
   addForward(root);
@@ -222,7 +224,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const verbose = args.includes("--verbose");
   try {
     const root = quietly(program());
-    if (args[0] === "train" && args.some((one) => one === "--help" || one === "-h")) await addTrainKeys(root);
+    if (args.some((one) => one === "--help" || one === "-h")) await addKeys(root, args[0]);
     await root.parseAsync(dashed(args), { from: "user" });
     return exitCode;
   } catch (error) {
@@ -237,10 +239,17 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function addTrainKeys(root: Command): Promise<void> {
-  const { trainKeys } = await import("./train.ts");
-  const train = root.commands.find((command) => command.name() === "train");
-  train?.addHelpText("after", `\nKeys of CONFIG.yaml and key=value:\n${trainKeys()}`);
+/** The keys of verbs that take a configuration, in their help. */
+const keysOf: Readonly<Record<string, () => Promise<string>>> = {
+  train: async () => (await import("./train.ts")).trainKeys(),
+  eval: async () => (await import("./eval.ts")).evalKeys(),
+};
+
+async function addKeys(root: Command, name: string | undefined): Promise<void> {
+  const keys = name === undefined || !Object.hasOwn(keysOf, name) ? undefined : await keysOf[name]!();
+  if (keys === undefined) return;
+  const command = root.commands.find((one) => one.name() === name);
+  command?.addHelpText("after", `\nKeys of CONFIG.yaml and key=value:\n${keys}`);
 }
 
 /** Commander's message as one sentence of ours, with our nearest name. */

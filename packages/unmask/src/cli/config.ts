@@ -17,6 +17,8 @@ import {
   describeExpected,
   findNode,
   groupDefaults,
+  groupOf,
+  isIndex,
   isRecord,
   isRequired,
   leaves,
@@ -132,17 +134,25 @@ function toValues(document: ReturnType<typeof parseDocument>, file: string): unk
 }
 
 function refuseUnknown(tree: SchemaNode, values: Values, group: readonly string[], where: string): void {
-  const known = findNode(tree, group)?.properties ?? {};
   for (const [key, value] of Object.entries(values)) {
     const path = [...group, key];
-    if (!Object.hasOwn(known, key)) throw unknownKey(tree, path, where);
-    if (isRecord(value) && known[key]!.properties !== undefined) refuseUnknown(tree, value, path, where);
+    const node = findNode(tree, path);
+    if (node === undefined) throw unknownKey(tree, path, where);
+    if (isRecord(value) && groupOf(node) !== undefined) refuseUnknown(tree, value, path, where);
+    if (Array.isArray(value) && groupOf(node.items) !== undefined) refuseInEntries(tree, value, path, where);
+  }
+}
+
+function refuseInEntries(tree: SchemaNode, list: readonly unknown[], path: readonly string[], where: string) {
+  for (const [at, entry] of list.entries()) {
+    if (isRecord(entry)) refuseUnknown(tree, entry, [...path, String(at)], where);
   }
 }
 
 function unknownKey(tree: SchemaNode, path: readonly string[], where: string): ConfigError {
   const found = nearestKey(tree, path);
-  const keys = Object.keys(findNode(tree, path.slice(0, -1))?.properties ?? tree.properties ?? {});
+  const group = groupOf(findNode(tree, path.slice(0, -1)));
+  const keys = Object.keys(group?.properties ?? tree.properties ?? {});
   const hint = found === undefined ? `; the keys here are ${keys.join(", ")}` : ` (did you mean "${found}"?)`;
   const key = path.join(".");
   return new ConfigError(`${where}unknown key "${key}"${hint}`, { key, nearest: found });
@@ -155,7 +165,8 @@ function parseOverride(source: string, tree: SchemaNode): Override {
   const node = findNode(tree, path);
   if (equals < 1 || node === undefined) throw unknownKey(tree, path, "");
   const value = parseValue(raw);
-  if (isRecord(value) && node.properties !== undefined) refuseUnknown(tree, value, path, "");
+  if (isRecord(value) && groupOf(node) !== undefined) refuseUnknown(tree, value, path, "");
+  if (Array.isArray(value) && groupOf(node.items) !== undefined) refuseInEntries(tree, value, path, "");
   return { path, value: wantsText(node) && typeof value !== "string" && raw !== "" ? raw : value };
 }
 
@@ -185,19 +196,37 @@ function withoutNulls(values: Values): Values {
   return kept;
 }
 
-/** A copy with the value at a path set, or removed if it is null. */
+/** A copy with the value at a path set, or removed if it is null. A name in a list becomes a group when it gets a key. */
 function withValue(values: Values, [key, ...rest]: readonly string[], value: unknown): Values {
   const copy = { ...values };
   if (key === undefined) return copy;
   const under = copy[key];
-  if (rest.length > 0) copy[key] = withValue(isRecord(under) ? under : {}, rest, value);
+  if (rest.length > 0 && Array.isArray(under)) copy[key] = withEntry(under, rest, value);
+  else if (rest.length > 0) copy[key] = withValue(isRecord(under) ? under : {}, rest, value);
   else if (value === null || value === undefined) delete copy[key];
   else copy[key] = isRecord(value) && isRecord(under) ? merge(under, value) : value;
   return copy;
 }
 
+function withEntry(
+  list: readonly unknown[],
+  [at = "", ...rest]: readonly string[],
+  value: unknown,
+): unknown[] {
+  const copy = [...list];
+  if (!isIndex(at) || Number(at) > list.length) {
+    throw new ConfigError(`${at} is no place in a list of ${list.length}; give 0 to ${list.length}`, { at });
+  }
+  const under = copy[Number(at)];
+  const group = isRecord(under) ? under : typeof under === "string" ? { name: under } : {};
+  copy[Number(at)] = rest.length === 0 ? value : withValue(group, rest, value);
+  return copy;
+}
+
 function valueAt(values: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), values);
+  const inside = (value: unknown, key: string): unknown =>
+    isRecord(value) ? value[key] : Array.isArray(value) ? value[Number(key)] : undefined;
+  return path.reduce<unknown>(inside, values);
 }
 
 function changesOf(
@@ -234,7 +263,7 @@ interface Context {
 
 /** The first problem in one sentence, and how many there are besides. */
 function explainIssues(issues: readonly z.core.$ZodIssue[], context: Context): ConfigError {
-  const [issue] = issues;
+  const issue = issues[0] === undefined ? undefined : innermost(issues[0]);
   const path = (issue?.path ?? []).map(String);
   const key = path.join(".");
   const node = findNode(context.tree, path);
@@ -252,6 +281,15 @@ function explainIssues(issues: readonly z.core.$ZodIssue[], context: Context): C
       ? `"${key}" is missing; give ${key}=..., ${expected}${about}`
       : `${key} is ${show(got)}; expected ${expected}`;
   return new ConfigError(`${origin(path, context)}${found}${more}`, { key, value: got });
+}
+
+/** Where a name or a group is expected and a group is there, what is wrong in the group. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== "invalid_union") return issue;
+  const inside = issue.errors.flat().filter(({ path }) => path.length > 0);
+  return inside[0] === undefined
+    ? issue
+    : innermost({ ...inside[0], path: [...issue.path, ...inside[0].path] });
 }
 
 /** Who is to blame: an override names itself, so only values of the file need its name. */

@@ -1,36 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type QualityRow, renderQuality, wilson } from "./quality.ts";
-
-describe("wilson", () => {
-  // Wilson score intervals at z = 1.959964; 8/10 and 1/10 are in Newcombe 1998 and most tables.
-  it.each([
-    [8, 10, 0.49016, 0.94332],
-    [1, 10, 0.01788, 0.40415],
-    [81, 263, 0.2553, 0.3662],
-    [0, 20, 0, 0.16113],
-    [29, 29, 0.88304, 1],
-    [950, 1000, 0.93469, 0.96186],
-  ])("of %i in %i", (successes, total, low, high) => {
-    const interval = wilson(successes, total);
-    expect(interval.share).toBe(successes / total);
-    expect(interval.low).toBeCloseTo(low, 4);
-    expect(interval.high).toBeCloseTo(high, 4);
-  });
-
-  it("stays within [0, 1], around the share, and turns over with it", () => {
-    for (let total = 1; total <= 200; total++) {
-      for (const successes of [0, 1, total >> 1, total - 1, total]) {
-        const { share, low, high } = wilson(successes, total);
-        expect(low).toBeGreaterThanOrEqual(0);
-        expect(Object.is(low, -0)).toBe(false);
-        expect(low).toBeLessThanOrEqual(share);
-        expect(share).toBeLessThanOrEqual(high);
-        expect(high).toBeLessThanOrEqual(1);
-        expect(wilson(total - successes, total).low).toBeCloseTo(1 - high, 12);
-      }
-    }
-  });
-});
+import { wilson } from "../evaluate/intervals.ts";
+import { type QualityRow, renderQuality } from "./quality.ts";
 
 const row = (change: Partial<QualityRow>): QualityRow => ({
   steps: 8,

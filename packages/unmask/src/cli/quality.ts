@@ -3,6 +3,7 @@
 
 import { absorbingNoise } from "../diffusion/noise.ts";
 import { logLinear } from "../diffusion/schedule.ts";
+import { wilson } from "../evaluate/intervals.ts";
 import type { GeneratedSequence } from "../generate/events.ts";
 import { generate } from "../generate/generate.ts";
 import { type Model, maskIdOf } from "../generate/load.ts";
@@ -85,19 +86,6 @@ function bySelf(model: Model, sequences: readonly GeneratedSequence[]): Partial<
   }));
   const method = rowMethod(noise);
   return { selfNelbo: heldOutLoss(model.network, method, rows, { seed: 0, products: "float32", draws: 4 }) };
-}
-
-/** Share with its 95 % Wilson score interval. */
-export function wilson(successes: number, total: number): { share: number; low: number; high: number } {
-  const z = 1.959964;
-  const share = successes / total;
-  const centre = (share + z ** 2 / (2 * total)) / (1 + z ** 2 / total);
-  const half =
-    (z / (1 + z ** 2 / total)) * Math.sqrt((share * (1 - share)) / total + z ** 2 / (4 * total ** 2));
-  // The ends are exact at 0 and 1; sums of floats miss them by a hair.
-  const low = successes === 0 ? 0 : centre - half;
-  const high = successes === total ? 1 : centre + half;
-  return { share, low, high };
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(1)}`;

@@ -8,6 +8,8 @@ import { nearest } from "../base/nearest.ts";
 export interface SchemaNode {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
+  /** What each entry of a list is. */
+  readonly items?: SchemaNode;
   readonly required?: readonly string[];
   readonly anyOf?: readonly SchemaNode[];
   readonly enum?: readonly unknown[];
@@ -30,15 +32,25 @@ export function schemaTree(schema: z.ZodType): SchemaNode {
   return z.toJSONSchema(schema, { io: "input" }) as SchemaNode;
 }
 
-/** The node of a path; undefined if there is none. */
+/** The node of a path; undefined if there is none. Entries of lists are found by their number. */
 export function findNode(tree: SchemaNode, path: readonly string[]): SchemaNode | undefined {
-  let node: SchemaNode | undefined = tree;
-  for (const key of path) {
-    const properties: SchemaNode["properties"] = node?.properties;
-    node = properties !== undefined && Object.hasOwn(properties, key) ? properties[key] : undefined;
-  }
-  return node;
+  return path.reduce<SchemaNode | undefined>(
+    (node, key) => (node === undefined ? node : below(node, key)),
+    tree,
+  );
 }
+
+function below(node: SchemaNode, key: string): SchemaNode | undefined {
+  if (node.items !== undefined) return isIndex(key) ? node.items : undefined;
+  const properties = groupOf(node)?.properties;
+  return properties !== undefined && Object.hasOwn(properties, key) ? properties[key] : undefined;
+}
+
+/** The group that a node is, or may be: an entry of a list is a name or a group. */
+export const groupOf = (node: SchemaNode | undefined): SchemaNode | undefined =>
+  node?.properties === undefined ? node?.anyOf?.find(({ properties }) => properties !== undefined) : node;
+
+export const isIndex = (key: string): boolean => /^(0|[1-9]\d*)$/.test(key);
 
 /** The default of a key, its own or the one its group gives; undefined if it has none. */
 export function defaultOf(tree: SchemaNode, path: readonly string[]): unknown {
@@ -68,6 +80,8 @@ export function isRequired(tree: SchemaNode, path: readonly string[]): boolean {
 export function leaves(tree: SchemaNode, prefix = ""): Leaf[] {
   return Object.entries(tree.properties ?? {}).flatMap(([key, node]) => {
     const path = `${prefix}${key}`;
+    const entry = groupOf(node.items);
+    if (entry !== undefined) return [{ path, node }, ...leaves(entry, `${path}.0.`)];
     return node.properties === undefined ? [{ path, node }] : leaves(node, `${path}.`);
   });
 }

@@ -93,8 +93,8 @@ function checkedQuestions(points: readonly JudgedPoint[]): number {
   return questions;
 }
 
-/** The middle share of the values. */
-function middle(values: Float64Array, level: number): Interval {
+/** The middle share of the values, which are sorted for it. */
+export function middle(values: Float64Array, level: number): Interval {
   values.sort();
   return { low: quantile(values, (1 - level) / 2), high: quantile(values, (1 + level) / 2) };
 }

@@ -23,6 +23,8 @@ export interface GenerateOptions {
   readonly seed?: number | undefined;
   /** Sequences a prompt; 1 by default. */
   readonly count?: number | undefined;
+  /** Place of each prompt in a larger request, which gives its random numbers; 0, 1, 2 … by default. */
+  readonly places?: readonly number[] | undefined;
   readonly fidelity?: Fidelity | undefined;
   /** Texts that end a sequence; they are cut off. */
   readonly stop?: readonly string[] | undefined;
@@ -51,6 +53,8 @@ export interface GeneratedSequence {
   finish_reason: "length" | "stop";
   /** Tokens that were decoded up to the end, the ending one included. */
   tokens: number;
+  /** Tokens decoded behind the end: paid for and thrown away. */
+  tokens_behind_end: number;
   seconds: number;
 }
 

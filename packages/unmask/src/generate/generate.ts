@@ -214,7 +214,12 @@ function finished(
     reveal_step: revealed,
     nfe: canvas.forwards,
     finish_reason: finishReason,
-    tokens: revealed.filter((step) => step >= 0).length,
+    tokens: countWritten(revealed),
+    tokens_behind_end: countWritten(canvas.revealStep.subarray(end, whole)),
     seconds,
   };
 }
+
+/** How many were decoded, neither given nor filled. */
+const countWritten = (revealStep: ArrayLike<number>): number =>
+  Array.from(revealStep).filter((step) => step >= 0).length;

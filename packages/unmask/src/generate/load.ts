@@ -64,6 +64,9 @@ export interface Model {
   dispose(): void;
 }
 
+/** What prompts and requests need of a model: nothing of its weights. */
+export type ModelText = Pick<Model, "folder" | "facts" | "tokenizer" | "template">;
+
 /** Loads a folder, a training run's folder, or a model of the hub. Throws a CheckpointError or UnsupportedError. */
 export async function load(source: string, options: LoadOptions = {}): Promise<Model> {
   const folder = await modelFolder(source, options);

@@ -6,7 +6,7 @@ import { nearest } from "../base/nearest.ts";
 import { type Decoder, type OptionValues, type ReadyDecoder, readOptions } from "../decode/decoder.ts";
 import { decoders, usualDecoder } from "../decode/decoders.ts";
 import type { GenerateOptions, Prompt } from "./events.ts";
-import { type Model, tokenizerOf } from "./load.ts";
+import { type ModelText, tokenizerOf } from "./load.ts";
 
 const defaultBatchSize = 64;
 const usualNewTokens = 256;
@@ -34,7 +34,7 @@ export interface GenerateRequest {
 
 /** Throws a UsageError, ConfigError or UnsupportedError that says what to give instead. */
 export function resolveRequest(
-  model: Model,
+  model: ModelText,
   prompts: readonly Prompt[],
   options: GenerateOptions,
 ): GenerateRequest {
@@ -46,6 +46,7 @@ export function resolveRequest(
   const decoder = findDecoder(model, options.decoder);
   const values = readOptions(decoder, options.decoderOptions ?? {});
   const count = whole("count", options.count ?? 1);
+  const places = placesOf(prompts.length, options);
   const encoded = prompts.map((prompt) => encodePrompt(model, prompt));
   const suffix = options.suffix === undefined ? undefined : tokenizerOf(model).encode(options.suffix);
   const isChat = prompts.some((prompt) => Array.isArray(prompt));
@@ -64,7 +65,7 @@ export function resolveRequest(
         newTokens,
       } as const;
       const ready = decoder.create(values, context);
-      return { sequence: i * count + k, prompt, newTokens, given, decoder: ready };
+      return { sequence: places[i]! * count + k, prompt, newTokens, given, decoder: ready };
     });
   });
   return {
@@ -77,12 +78,19 @@ export function resolveRequest(
   };
 }
 
+function placesOf(count: number, { places }: GenerateOptions): readonly number[] {
+  if (places === undefined) return Array.from({ length: count }, (_, i) => i);
+  const right = places.every((one) => Number.isSafeInteger(one) && one >= 0);
+  if (right && places.length === count && new Set(places).size === count) return places;
+  throw new UsageError(`places are ${places.join(", ")} for ${count} prompts; give one of its own to each`);
+}
+
 function whole(name: string, value: number): number {
   if (Number.isInteger(value) && value >= 1) return value;
   throw new UsageError(`${name} is ${value}; give an integer of at least 1`, { [name]: value });
 }
 
-function findDecoder({ facts }: Model, name: string | undefined): Decoder {
+function findDecoder({ facts }: ModelText, name: string | undefined): Decoder {
   const fitting = () => decoders.filter((one) => one.refuses(facts) === undefined).map((one) => one.name);
   if (name === undefined) return usualDecoder(facts);
   const found = decoders.find((one) => one.name === name || one.aliases.includes(name));
@@ -105,7 +113,7 @@ function findDecoder({ facts }: Model, name: string | undefined): Decoder {
   );
 }
 
-function encodePrompt(model: Model, prompt: Prompt): Int32Array {
+function encodePrompt(model: ModelText, prompt: Prompt): Int32Array {
   if (typeof prompt === "string") {
     const ids = prompt === "" ? [] : tokenizerOf(model).encode(prompt);
     return Int32Array.from([...beginning(model), ...ids]);
@@ -121,7 +129,7 @@ function encodePrompt(model: Model, prompt: Prompt): Int32Array {
 }
 
 /** The token that every row begins with, for a model trained with one. */
-export function beginning(model: Model): number[] {
+export function beginning(model: ModelText): number[] {
   if (model.facts.givenBegin !== true) return [];
   const { specials } = tokenizerOf(model);
   const { bos = specials.eos } = specials;
@@ -133,7 +141,7 @@ export function beginning(model: Model): number[] {
 
 /** Columns behind the prompt, the suffix included. */
 function columnsBehind(
-  { facts }: Model,
+  { facts }: ModelText,
   prompt: Int32Array,
   { length, maxNewTokens }: GenerateOptions,
   suffix: Int32Array | undefined,
@@ -187,7 +195,7 @@ function stopTexts(texts: readonly string[]): readonly string[] {
   throw new UsageError("a stop string is empty and would end every text; give at least one character");
 }
 
-function stopIdsOf(model: Model, options: GenerateOptions, isChat: boolean): number[] {
+function stopIdsOf(model: ModelText, options: GenerateOptions, isChat: boolean): number[] {
   const { vocabularySize, endIds } = model.facts;
   for (const id of options.stopIds ?? []) {
     if (Number.isInteger(id) && id >= 0 && id < vocabularySize) continue;

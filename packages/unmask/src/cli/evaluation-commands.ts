@@ -1,0 +1,38 @@
+// The flags of `unmask eval`, `unmask sweep` and `unmask reproduce`.
+
+import type { Command } from "commander";
+import { wholeNumber } from "./options.ts";
+
+type Action = (
+  run: (options: never, args: string[]) => Promise<number>,
+) => (...received: unknown[]) => Promise<void>;
+
+export function addEval(root: Command, verb: Action): void {
+  addCommon(
+    root
+      .command("eval")
+      .description("ask a model the questions of tasks: scores with intervals, samples, speed, a report")
+      .argument("[config-and-changes...]", "CONFIG.yaml and key=value, such as limit=100"),
+  )
+    .addHelpText("after", example)
+    .action(verb(async (options, args) => (await import("./eval.ts")).evalVerb(args, options)));
+}
+
+const addCommon = (command: Command): Command =>
+  command
+    .option("--model <dir>", "folder of a run or of a model, or a Hugging Face id")
+    .option("--out <dir>", "folder of the results")
+    .option("--resume", "go on with the evaluation in that folder")
+    .option("--dry-run", "check everything but the weights and print the plan; ask nothing")
+    .option("--limit <n>", "only the first documents", wholeNumber("--limit", { least: 1, example: 100 }))
+    .option("--seed <n>", "random numbers", wholeNumber("--seed", { least: 0, example: 0 }));
+
+const example = `
+CONFIG.yaml:
+  model: runs/mine
+  tasks:
+  - name: gsm8k_cot_zeroshot
+    data: gsm8k_test.jsonl
+  decoder: { name: low_confidence, steps: 64, block_length: 32 }
+  max_new_tokens: 256
+  out: runs/mine-gsm8k`;

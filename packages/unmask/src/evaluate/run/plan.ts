@@ -1,0 +1,186 @@
+// What an evaluation does: questions × decoder settings, cut into units. Everything that can be wrong is found here,
+// before a weight is read: unknown decoders and options, files without the fields of their task, prompts that do not fit.
+
+import { createHash } from "node:crypto";
+import { ConfigError } from "../../base/errors.ts";
+import { didYouMean } from "../../base/nearest.ts";
+import type { OptionValues } from "../../decode/decoder.ts";
+import { decoders } from "../../decode/decoders.ts";
+import type { ModelText } from "../../generate/load.ts";
+import { resolveRequest } from "../../generate/request.ts";
+import type { GenerateItem, OpenTask } from "../tasks/task.ts";
+import { type EvalConfig, type TaskConfig, taskConfigs } from "./config.ts";
+import { openTask } from "./open-task.ts";
+import { type EncodedPrompt, encodeTaskPrompt } from "./prompts.ts";
+import type { GenerateUnit } from "./unit.ts";
+
+/** A decoder with its options. */
+export interface Setting {
+  /** For tables and charts; "" where there is but one. */
+  readonly label: string;
+  readonly decoder: string;
+  /** All of them, defaults filled in. */
+  readonly options: OptionValues;
+}
+
+export interface PlannedTask {
+  /** In the results. */
+  readonly name: string;
+  readonly config: TaskConfig;
+  readonly task: OpenTask;
+  readonly chat: boolean;
+  /** In the order of the task's items; none for tasks that choose. */
+  readonly prompts: readonly EncodedPrompt[];
+  readonly options: Pick<GenerateUnit["options"], "maxNewTokens" | "count" | "stop" | "stopIds">;
+  /** Of all prompts' ids. */
+  readonly promptsHash: string;
+}
+
+export interface Unit {
+  /** Indices into the plan's settings and tasks, and into the task's items. */
+  readonly setting: number;
+  readonly task: number;
+  readonly items: readonly number[];
+}
+
+export interface Plan {
+  readonly settings: readonly Setting[];
+  readonly tasks: readonly PlannedTask[];
+  readonly units: readonly Unit[];
+}
+
+/** What the settings of a plan differ in: the decoder's own options, over those of the configuration. */
+export interface Variant {
+  readonly label: string;
+  readonly options: OptionValues;
+}
+
+/** Throws a DataError, ConfigError or UsageError. */
+export async function makePlan(
+  config: EvalConfig,
+  model: ModelText,
+  variants: readonly Variant[] = [{ label: "", options: {} }],
+): Promise<Plan> {
+  const tasks: PlannedTask[] = [];
+  for (const one of taskConfigs(config)) tasks.push(await planTask(one, config, model));
+  refuseEqualNames(tasks);
+  const settings = variants.map((variant) => resolveSetting(variant, { config, model, tasks }));
+  const units = settings.flatMap((_, setting) =>
+    tasks.flatMap(({ task, options }, at) => {
+      const together = Math.max(1, Math.floor(config.batch_size / (options.count ?? 1)));
+      return batches(task.items.length, together).map((items) => ({ setting, task: at, items }));
+    }),
+  );
+  return { settings, tasks, units };
+}
+
+async function planTask(own: TaskConfig, config: EvalConfig, model: ModelText): Promise<PlannedTask> {
+  const task = await openTask(own, config);
+  const name = own.as ?? task.name;
+  if (task.kind === "choose")
+    return { name, config: own, task, chat: false, prompts: [], options: {}, promptsHash: "" };
+  const chat = own.apply_chat_template ?? (task.chat && model.template?.kind === "jinja");
+  if (chat && model.template?.kind !== "jinja") {
+    throw new ConfigError(
+      `apply_chat_template is true, but ${model.folder} has no chat template; leave it out, or put a chat_template.jinja there`,
+    );
+  }
+  const prompts = task.items.map(({ prompt }) =>
+    encodeTaskPrompt(model, prompt, { chat, longest: config.max_prompt_tokens }),
+  );
+  const { stop, repeats, maxNewTokens } = task.generation;
+  const options = {
+    maxNewTokens: own.max_new_tokens ?? maxNewTokens,
+    ...{ count: repeats, stop, stopIds: chat ? (model.tokenizer?.specials.endOfTurn ?? []) : [] },
+  };
+  refuseTooLong({ name, options, prompts, items: task.items }, model);
+  return { name, config: own, task, chat, prompts, options, promptsHash: hashOf(prompts) };
+}
+
+function refuseEqualNames(tasks: readonly PlannedTask[]): void {
+  const names = tasks.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice === undefined) return;
+  throw new ConfigError(`the task ${twice} is asked twice; name one of them otherwise with as: NAME`, {
+    twice,
+  });
+}
+
+interface Fitting extends Pick<PlannedTask, "name" | "prompts" | "options"> {
+  readonly items: readonly GenerateItem[];
+}
+
+function refuseTooLong({ name, prompts, options, items }: Fitting, { facts }: ModelText): void {
+  const room = facts.contextLength - options.maxNewTokens!;
+  const long = prompts.filter(({ ids }) => ids.length > room);
+  if (long.length === 0) return;
+  const longest = Math.max(...long.map(({ ids }) => ids.length));
+  const at = items[prompts.findIndex(({ ids }) => ids.length > room)]!;
+  const remedies = [
+    ...(facts.contextLength > longest ? [`max_new_tokens of at most ${facts.contextLength - longest}`] : []),
+    ...(room > 0 ? [`max_prompt_tokens=${room}, which cuts off beginnings`] : []),
+    "fewer examples (num_fewshot)",
+  ];
+  throw new ConfigError(
+    `${name}: ${long.length} of ${prompts.length} prompts (the first in row ${at.row}, the longest of ${longest} tokens) and ${options.maxNewTokens} new tokens are more than the model's ${facts.contextLength}; give ${remedies.join(", or ")}`,
+    { task: name, row: at.row },
+  );
+}
+
+interface Resolving {
+  readonly config: EvalConfig;
+  readonly model: ModelText;
+  readonly tasks: readonly PlannedTask[];
+}
+
+/** The decoder's options, checked against every task's questions. */
+function resolveSetting({ label, options }: Variant, { config, model, tasks }: Resolving): Setting {
+  const { name: decoder, ...given } = config.decoder;
+  refuseForeign({ ...given, ...options }, decoder);
+  let found: Setting | undefined;
+  for (const { prompts, options: own } of tasks) {
+    if (prompts.length === 0) continue;
+    const request = resolveRequest(model, [{ ids: Array.from(prompts[0]!.ids) }], {
+      ...{ decoder, decoderOptions: { ...given, ...options }, seed: config.seed, fidelity: config.fidelity },
+      ...own,
+    });
+    found ??= { label, decoder: request.decoder.name, options: request.options };
+  }
+  return found ?? { label, decoder: decoder ?? "", options: { ...given, ...options } };
+}
+
+/** An option that no decoder has: the schema says so in files, but not where a sweep names it. */
+function refuseForeign(given: OptionValues, decoder: string | undefined): void {
+  const names = decoders.flatMap(({ options }) =>
+    Object.entries(options).flatMap(([name, { aliases = [] }]) => [name, ...aliases]),
+  );
+  const wrong = Object.keys(given).find((name) => !names.includes(name));
+  if (wrong === undefined) return;
+  const whose = decoder === undefined ? "no decoder" : `the decoder ${decoder} and the others`;
+  throw new ConfigError(`${whose} has an option ${wrong}${didYouMean(wrong, names)}`, { option: wrong });
+}
+
+/** 0 … count − 1 in runs. */
+function batches(count: number, size: number): number[][] {
+  return Array.from({ length: Math.ceil(count / size) }, (_, at) =>
+    Array.from({ length: Math.min(size, count - at * size) }, (_, i) => at * size + i),
+  );
+}
+
+function hashOf(prompts: readonly EncodedPrompt[]): string {
+  const hash = createHash("sha256");
+  for (const { ids } of prompts) hash.update(Int32Array.of(ids.length)).update(ids);
+  return hash.digest("hex");
+}
+
+/** What a worker gets of a unit. */
+export function requestOf({ settings, tasks }: Plan, unit: Unit, config: EvalConfig): GenerateUnit {
+  const { prompts, options } = tasks[unit.task]!;
+  const { decoder, options: decoderOptions } = settings[unit.setting]!;
+  return {
+    kind: "generate",
+    prompts: unit.items.map((at) => prompts[at]!.ids),
+    places: unit.items,
+    options: { ...options, decoder, decoderOptions, seed: config.seed, fidelity: config.fidelity },
+  };
+}
