@@ -1,8 +1,17 @@
 // What a network's logits are made of at the rows of a batch that are read, for losses by chunks of the vocabulary.
 
-import { type Device, type ProductDtype, type Recompute, type Tensor, tensor } from "@unmask/torch";
+import {
+  type Device,
+  detach,
+  noGrad,
+  type ProductDtype,
+  type Recompute,
+  type Tensor,
+  tensor,
+} from "@unmask/torch";
 import { UnsupportedError } from "../base/errors.ts";
-import type { HeadRows } from "../diffusion/head-chunks.ts";
+import type { Head, HeadRows } from "../diffusion/head-chunks.ts";
+import { maskColumn } from "../diffusion/objective.ts";
 import type { Network } from "../models/family.ts";
 import type { MaskedBatch } from "../train/masked-batch.ts";
 
@@ -38,4 +47,23 @@ export function headRows(
   const sigma_B = sigmas === undefined ? undefined : tensor(Float32Array.from(sigmas), [B], { device });
   const forward = { products, recompute, padding, sigma_B };
   return network.headRows(idTensor(ids, device, [B, L]), idTensor(reads, device), forward);
+}
+
+/** The head with the mask's column taken out. */
+export function withoutMask(head: Head, maskId: number): Head {
+  const { dtype, device, shape } = head.weight_VD;
+  const column_V = tensor(maskColumn(shape[0]!, maskId), undefined, {
+    dtype: dtype === "float64" ? dtype : "float32",
+    device,
+  });
+  return { ...head, column_V };
+}
+
+/** A network's head, without gradients: what multiplies rows that were made before. */
+export function headOf(network: Network, products: ProductDtype): Head {
+  return noGrad(() => {
+    const one = { rows: 1, length: 1, ids: Int32Array.of(0), reads: Int32Array.of(0) };
+    const { weight_VD, bias_V } = headRows(network, one, { products }).head;
+    return { weight_VD: detach(weight_VD), bias_V: bias_V && detach(bias_V) };
+  });
 }

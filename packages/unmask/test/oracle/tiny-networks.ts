@@ -18,6 +18,10 @@ const more = {
 const configs: Record<string, Record<string, unknown>> = {
   sdar: { model_type: "sdar", ...sizes, ...more, block_size: 3, attention_bias: false },
   dream: { model_type: "Dream", ...sizes, ...more },
+  mdlm: {
+    ...{ model_type: "mdlm", hidden_dim: 8, cond_dim: 4, n_blocks: 1, n_heads: 2, model_length: 8 },
+    vocab_size: tiny.vocabularySize,
+  },
   llada: {
     ...{ model_type: "llada", d_model: 8, n_heads: 2, n_kv_heads: 2, n_layers: 2, mlp_hidden_size: 5 },
     ...{ vocab_size: tiny.vocabularySize, embedding_size: tiny.vocabularySize, max_sequence_length: 32 },
@@ -25,11 +29,11 @@ const configs: Record<string, Record<string, unknown>> = {
   },
 };
 
-/** SDAR with blocks of 3, Dream or LLaDA; random float64 weights that want gradients. */
-export function tinyNetwork(family: "sdar" | "dream" | "llada"): Network {
+/** SDAR with blocks of 3, Dream, LLaDA or MDLM; random float64 weights that want gradients. */
+export function tinyNetwork(family: "sdar" | "dream" | "llada" | "mdlm", seed = 3): Network {
   const line = families.find(({ name }) => name === family)!;
   const config: unknown = line.readConfig({ path: "config.json", values: configs[family]! });
-  const next = mulberry32(3);
+  const next = mulberry32(seed);
   const weights = new Map(
     [...line.shapes(config)].map(([name, shape]) => {
       const size = shape.reduce((product, length) => product * length, 1);
