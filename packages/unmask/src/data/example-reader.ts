@@ -69,7 +69,12 @@ export class ExampleReader {
   }
 
   async next(): Promise<ReadExample> {
-    while (this.#taken >= this.#made.length) await this.#read();
+    try {
+      while (this.#taken >= this.#made.length) await this.#read();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
     const { epoch } = this.#before.rows;
     const position = { ...this.#before, used: this.#taken, ofEpoch: this.#ofEpoch };
     const answer = this.#made[this.#taken++]!;
