@@ -29,6 +29,7 @@ import {
   mul,
   mul_,
   narrow,
+  neg,
   noGrad,
   type ProductDtype,
   reshape,
@@ -64,8 +65,7 @@ export function chunkedCrossEntropy(
 ): { loss: Tensor; losses_N: Tensor } {
   const inputs = [hidden_ND, head.weight_VD, head.bias_V];
   return scope(() => {
-    // A view made without a graph wants no gradient, whatever its leaf wants.
-    const wanted = inputs.map((one) => one !== undefined && narrow(one, 0, 0, 0).requiresGrad);
+    const wanted = inputs.map((one) => one !== undefined && wantsGradient(one));
     const { loss, losses_N, gradients } = noGrad(() => {
       const work = new Chunks(hidden_ND, head, batch, options);
       const { lse_N, target_N } = work.sums();
@@ -77,6 +77,9 @@ export function chunkedCrossEntropy(
     return { loss: carriers.reduce((total, one) => add(total, one), loss), losses_N };
   });
 }
+
+/** Whether what is computed of a tensor now has a gradient: without a graph nothing has, whatever its leaf wants. */
+const wantsGradient = (one: Tensor): boolean => scope(() => neg(narrow(one, 0, 0, 0)).requiresGrad);
 
 /** 0, with `gradient` as its derivative by `input`. */
 function carrier(input: Tensor, gradient: Tensor): Tensor {

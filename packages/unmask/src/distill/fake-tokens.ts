@@ -6,14 +6,15 @@
 //
 // Letters: M rows, V vocabulary.
 
-import { amax, argmax, div, exp, sub, type Tensor, tensor, unsqueeze } from "@unmask/torch";
+import { amax, argmax, div, exp, squeeze, sub, type Tensor, tensor, unsqueeze } from "@unmask/torch";
 import { streams, uniform } from "../base/rng.ts";
 import { drawInverseCdf } from "../diffusion/draw.ts";
 import type { Place } from "../train/method.ts";
-import type { TraceStates } from "./trace-states.ts";
 
 export interface DrawPlace {
-  readonly states: Pick<TraceStates, "answers" | "columns" | "supervised">;
+  /** Of each row: its answer in the batch, and its column there. */
+  readonly answers: Int32Array;
+  readonly columns: Int32Array;
   readonly place: Pick<Place, "seed" | "examples">;
   /** Which draw of the step, from 0. */
   readonly index: number;
@@ -24,16 +25,14 @@ export type FakeDraw = (logits_MV: Tensor, where: DrawPlace) => Tensor;
 
 export const fakeDraw =
   (temperature: number): FakeDraw =>
-  (logits_MV, { states, place, index }) => {
+  (logits_MV, { answers, columns, place, index }) => {
     if (temperature === 0) return argmax(logits_MV, { dim: -1 });
     const source = { seed: place.seed, stream: streams.token };
-    const uniforms = Float64Array.from({ length: states.supervised }, (_, n) =>
-      uniform(source, place.examples[states.answers[n]!]!, index, states.columns[n]!),
+    const uniforms = Float64Array.from(columns, (column, n) =>
+      uniform(source, place.examples[answers[n]!]!, index, column),
     );
     const scaled_MV = div(sub(logits_MV, amax(logits_MV, { dim: -1, keepdim: true })), temperature);
-    const uniforms_M1 = unsqueeze(
-      tensor(uniforms, undefined, { dtype: "float64", device: logits_MV.device }),
-      1,
-    );
-    return drawInverseCdf(exp(scaled_MV), uniforms_M1);
+    const { device } = logits_MV;
+    const uniforms_M1 = unsqueeze(tensor(uniforms, undefined, { dtype: "float64", device }), 1);
+    return squeeze(drawInverseCdf(exp(scaled_MV), uniforms_M1), 1);
   };

@@ -34,6 +34,7 @@ export interface TraceOptions {
   /** Tokens a level of the path loss adds in each block. */
   readonly pathKSteps?: number | undefined;
   readonly pathWeights?: "nested" | "linear" | undefined;
+  /** Of nested weights. Where an answer is one block, answers have levels of their own: "answer" then. */
   readonly pathAverage?: "answer" | "batch" | undefined;
 }
 
@@ -48,6 +49,8 @@ export interface T3dOptions extends TraceOptions {
   readonly drawsTwice?: boolean | undefined;
   /** The reference's draw, for recorded numbers. */
   readonly draw?: FakeDraw | undefined;
+  /** Logits that may be made at once; 2^26 by default. */
+  readonly mostLogits?: number | undefined;
 }
 
 export interface T3dSettings {
@@ -58,6 +61,8 @@ export interface T3dSettings {
   readonly logRatio: "mean" | "sum";
   readonly drawsTwice: boolean;
   readonly draw: FakeDraw;
+  readonly vocabularySize: number;
+  readonly mostLogits: number | undefined;
 }
 
 const published = {
@@ -92,6 +97,7 @@ export function t3dSettings(facts: DistillFacts, options: T3dOptions): T3dSettin
     lambdaPath: all.lambdaPath,
     ...{ alpha: all.alpha, beta: all.beta, logRatio: all.logRatio, drawsTwice: all.drawsTwice },
     draw: options.draw ?? fakeDraw(all.referenceTemp),
+    ...{ vocabularySize: facts.vocabularySize, mostLogits: options.mostLogits },
   };
 }
 
@@ -109,6 +115,7 @@ export function stateOptions(facts: DistillFacts, options: TraceOptions): StateO
   if (all.maskRatios.every((ratio) => ratio === 0)) {
     throw new ConfigError("mask_ratios hides nothing, so there is nothing to learn; give a share above 0");
   }
+  const isWhole = facts.blockLength === undefined && blockSize === undefined;
   return {
     blockLength: blockSize ?? (facts.blockLength === undefined ? undefined : publishedBlock),
     ...{ maskRatios: all.maskRatios, maskRatioExponent: all.maskRatioExponent },
@@ -118,13 +125,13 @@ export function stateOptions(facts: DistillFacts, options: TraceOptions): StateO
     path:
       all.lambdaPath === 0
         ? undefined
-        : { k: all.pathKSteps, weights: all.pathWeights, average: all.pathAverage },
+        : { k: all.pathKSteps, weights: all.pathWeights, average: isWhole ? "answer" : all.pathAverage },
   };
 }
 
 const publishedBlock = 8;
 
-type Complete = Required<Omit<T3dOptions, "fidelity" | "blockSize" | "randomTokens" | "draw">>;
+type Complete = Required<Omit<T3dOptions, "fidelity" | "blockSize" | "randomTokens" | "draw" | "mostLogits">>;
 
 function withDefaults(options: T3dOptions): { [Name in keyof Complete]: NonNullable<Complete[Name]> } {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

@@ -5,34 +5,19 @@ import { mulberry32 } from "../../test/oracle/mulberry32.ts";
 import { type T3dConstants, t3dLoss } from "../../test/oracle/t3d.ts";
 import { tableNetwork } from "../../test/oracle/table-network.ts";
 import { tiny, tinyNetwork } from "../../test/oracle/tiny-networks.ts";
+import { tinyFacts, tinyTrajectories } from "../../test/oracle/tiny-trajectories.ts";
 import type { Network } from "../models/family.ts";
 import type { Place } from "../train/method.ts";
 import type { FakeDraw } from "./fake-tokens.ts";
 import { type T3dNetworks, t3d } from "./t3d.ts";
 import type { T3dOptions } from "./t3d-options.ts";
-import type { DistillFacts, TraceStates } from "./trace-states.ts";
 import type { TrajectoryExample } from "./trajectory-example.ts";
 
-const { vocabularySize: V, maskId, padId } = tiny;
-const facts: DistillFacts = {
-  ...{ family: "sdar", vocabularySize: V, maskId, padId, endIds: [padId] },
-  ...{ shift: 0, blockLength: 3 },
-};
+const { vocabularySize: V } = tiny;
 const blocks = { blockSize: 4 } as const;
 const ln2 = Math.log(2);
 
-const examples: TrajectoryExample[] = [
-  { sequence: 0, ids: [1, 2, 3, 4, 5, 6, 7, 0], promptLength: 3, steps: [1, 0, 3, 2, 4], tail: 2 },
-  { sequence: 1, ids: [8, 9, 1, 3], promptLength: 2, steps: [0, 1], tail: 0 },
-  {
-    sequence: 2,
-    ids: [4, 4, 2, 9, 7, 6, 5, 1, 2, 3],
-    promptLength: 1,
-    steps: [0, 0, 2, 1, 5, 3, 4, 6, 6],
-    tail: 1,
-  },
-  { sequence: 3, ids: [5, 0], promptLength: 1, steps: [0], tail: 3 },
-];
+const [facts, examples] = [tinyFacts, tinyTrajectories];
 const numbers = [40, 41, 42, 43];
 
 /** A copy with other weights, that want no gradient. */
@@ -98,10 +83,9 @@ describe("DDO", () => {
       }
     };
     times(step({ ...base, lambdaPath: 0, beta: 0.3 }, same).gradients.student!, 0.3 / 2);
-    const x0: FakeDraw = (_, { states }) => {
-      const { batch, supervised } = states as TraceStates;
-      return tensor(BigInt64Array.from(batch.targets.subarray(0, supervised), BigInt));
-    };
+    const method = t3d(facts, { ...blocks, ...base });
+    const { batch, supervised } = method.prepare(examples, place(numbers));
+    const x0: FakeDraw = () => tensor(BigInt64Array.from(batch.targets.subarray(0, supervised), BigInt));
     const both = { ...base, lambdaPath: 0, beta: 0.3, alpha: 0.8, draw: x0 };
     times(step(both, same).gradients.student!, (0.3 / 2) * (1 - 0.8));
   });
@@ -210,6 +194,25 @@ describe("the whole loss", () => {
       }
     },
   );
+
+  it.each([
+    ["corrected", false],
+    ["corrected", true],
+    ["released", true],
+    ["paper", true],
+  ] as const)("is the same without whole logits: %s, recomputed: %s", (fidelity, recompute) => {
+    const options = { ...blocks, fidelity, maskRatios: [0.75], alpha: 0.7 };
+    const taken = (mostLogits?: number) =>
+      takeStep(t3d(facts, { ...options, mostLogits }), apart, examples, { numbers, recompute }).phases[0]!;
+    const [whole, parts] = [taken(), taken(3 * V)];
+    expect(parts.loss).toBeCloseTo(whole.loss, 12);
+    for (const [name, gradient] of Object.entries(whole.gradients.student!)) {
+      gradient.forEach((slope, i) => {
+        expect(parts.gradients.student![name]![i]!).toBeCloseTo(slope, 11);
+      });
+    }
+    for (const [name, value] of Object.entries(whole.terms)) expect(parts.terms[name]).toBeCloseTo(value, 12);
+  });
 
   function evaluated(options: T3dOptions): number {
     const method = t3d(facts, { ...blocks, ...options });

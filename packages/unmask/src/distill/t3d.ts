@@ -30,6 +30,7 @@
 
 import {
   add,
+  cat,
   gt,
   indexAdd,
   logsumexp,
@@ -37,6 +38,7 @@ import {
   mul,
   narrow,
   neg,
+  select,
   stack,
   sub,
   sum,
@@ -48,10 +50,10 @@ import {
 } from "@unmask/torch";
 import type { Network } from "../models/family.ts";
 import type { Counts, LossParts, Method, PhaseContext } from "../train/method.ts";
-import { deviceOf, feedLogits, idTensor } from "../train/rows-forward.ts";
+import { idTensor } from "../train/rows-forward.ts";
 import { nestedWeights } from "./path-weights.ts";
 import { type T3dOptions, type T3dSettings, t3dSettings } from "./t3d-options.ts";
-import { TokenScores } from "./token-scores.ts";
+import { logProbabilities, rowsAtATime, tokenScores } from "./token-scores.ts";
 import { type DistillFacts, statePlan, type TraceStates, traceStates } from "./trace-states.ts";
 import type { TrajectoryExample } from "./trajectory-example.ts";
 
@@ -110,23 +112,23 @@ interface Work {
 }
 
 /** x̂ and the reference's ℓ; the loop calls it without gradients. */
-export function referenceScores(
-  reference: Network,
-  states: TraceStates,
-  { settings, context }: Work,
-): T3dBatch {
+function referenceScores(reference: Network, states: TraceStates, { settings, context }: Work): T3dBatch {
   const { batch, supervised: M } = states;
-  const { products, place } = context;
-  const logits_MV = feedLogits(reference, batch, { products, count: M });
-  const scores = new TokenScores(logits_MV);
-  const device = deviceOf(reference);
-  const draw = (index: number): Tensor => settings.draw(logits_MV, { states, place, index });
-  const scored_M = draw(0);
+  const how = { ...settings, products: context.products, count: M };
+  const values_M3 = rowsAtATime(reference, batch, how, (logits_nV, { start, count }) => {
+    const part = (numbers: Int32Array) => numbers.subarray(start, start + count);
+    const where = { answers: part(states.answers), columns: part(states.columns), place: context.place };
+    const scored_n = settings.draw(logits_nV, { ...where, index: 0 });
+    const fakes_n = settings.drawsTwice ? settings.draw(logits_nV, { ...where, index: 1 }) : scored_n;
+    const targets_n = idTensor(part(batch.targets), logits_nV.device);
+    return [...logProbabilities(logits_nV, [targets_n, scored_n]), fakes_n];
+  });
+  const [real_M, fake_M, fakes_M] = [0, 1, 2].map((k) => select(values_M3, 1, k));
   return {
     states,
-    fakes_M: settings.drawsTwice ? draw(1) : scored_M,
-    real_B: answerScores(scores.of(idTensor(batch.targets.subarray(0, M), device)), states, settings),
-    fake_B: answerScores(scores.of(scored_M), states, settings),
+    fakes_M: toDtype(fakes_M!, "int64"),
+    real_B: answerScores(real_M!, states, settings),
+    fake_B: answerScores(fake_M!, states, settings),
   };
 }
 
@@ -148,21 +150,23 @@ function studentLoss(student: Network, { states, ...reference }: T3dBatch, work:
   const { settings, context } = work;
   const { batch, supervised: M } = states;
   const { products, recompute, totals } = context;
-  const logits_NV = feedLogits(student, batch, { products, recompute });
-  const scores = new TokenScores(logits_NV);
-  const real_N = scores.of(idTensor(batch.targets, logits_NV.device));
-  const real_M = narrow(real_N, 0, 0, M);
-  const fake_M = scores.of(reference.fakes_M);
+  const targets_N = idTensor(batch.targets, reference.fakes_M.device);
+  // Of rows that only the path loss looks at, only x_0 counts.
+  const rest_N = narrow(targets_N, 0, M, batch.targets.length - M);
+  const tokens = [targets_N, cat([reference.fakes_M, rest_N])];
+  const [real_N, fake_N] = tokenScores(student, batch, { ...settings, products, recompute, tokens });
+  const [real_M, fake_M] = [real_N!, fake_N!].map((one) => narrow(one, 0, 0, M));
   const ddo = ddoLoss(
-    { real_B: answerScores(real_M, states, settings), fake_B: answerScores(fake_M, states, settings) },
+    { real_B: answerScores(real_M!, states, settings), fake_B: answerScores(fake_M!, states, settings) },
     reference,
     { states, work },
   );
-  const path = settings.lambdaPath === 0 ? undefined : pathLoss(real_N, states, totals);
+  const path = settings.lambdaPath === 0 ? undefined : pathLoss(real_N!, states, totals);
+  const loss = path === undefined ? ddo.loss : add(ddo.loss, mul(path, settings.lambdaPath));
   return {
-    loss: path === undefined ? ddo.loss : add(ddo.loss, mul(path, settings.lambdaPath)),
+    loss,
     terms: { ddo: ddo.loss, ...ddo.terms, ...(path === undefined ? {} : { path }) },
-    positions: { losses_N: neg(real_M), times: batch.times.subarray(0, M) },
+    positions: { losses_N: neg(real_M!), times: batch.times.subarray(0, M) },
   };
 }
 
@@ -176,11 +180,14 @@ interface Scores {
 function ddoLoss(student: Scores, reference: Scores, { states, work }: { states: TraceStates; work: Work }) {
   const { alpha, beta } = work.settings;
   const { dtype, device } = student.real_B;
+  const [referenceReal_B, referenceFake_B] = [reference.real_B, reference.fake_B].map((one) =>
+    toDtype(one, dtype),
+  );
   const share = (kept: number) => kept / Math.max(1, work.context.totals.answers!);
   const share_B = tensor(Float64Array.from(states.kept, share), undefined, { dtype, device });
   const mean = (values_B: Tensor): Tensor => sum(mul(values_B, share_B));
-  const realRatio_B = sub(student.real_B, reference.real_B);
-  const fakeRatio_B = sub(student.fake_B, reference.fake_B);
+  const realRatio_B = sub(student.real_B, referenceReal_B!);
+  const fakeRatio_B = sub(student.fake_B, referenceFake_B!);
   const real = mean(softplus(mul(realRatio_B, -beta)));
   const fake = mul(mean(softplus(mul(fakeRatio_B, beta))), alpha);
   const isRight = (flags: Tensor): Tensor => mean(toDtype(flags, dtype));
@@ -188,8 +195,8 @@ function ddoLoss(student: Scores, reference: Scores, { states, work }: { states:
     loss: add(real, fake),
     terms: {
       ...{ ddo_real: real, ddo_fake: fake },
-      ...{ logp_student_real: mean(student.real_B), logp_reference_real: mean(reference.real_B) },
-      ...{ logp_student_fake: mean(student.fake_B), logp_reference_fake: mean(reference.fake_B) },
+      ...{ logp_student_real: mean(student.real_B), logp_reference_real: mean(referenceReal_B!) },
+      ...{ logp_student_fake: mean(student.fake_B), logp_reference_fake: mean(referenceFake_B!) },
       // Share of the answers that the student tells apart as it should.
       ...{
         above_reference_real: isRight(gt(realRatio_B, 0)),

@@ -6,6 +6,7 @@ import {
   gradientOf,
   item,
   noGrad,
+  Recompute,
   scope,
   setGradient,
   type Tensor,
@@ -21,6 +22,8 @@ export interface StepOptions {
   readonly numbers: readonly number[];
   /** Sizes of the micro-batches; all in one by default. */
   readonly parts?: readonly number[] | undefined;
+  /** Layers are computed again for their gradients. */
+  readonly recompute?: boolean | undefined;
 }
 
 export interface PhaseResult {
@@ -38,7 +41,7 @@ export function takeStep<Networks extends object, Example, Prepared, Batch>(
   method: Method<Networks, Example, Prepared, Batch>,
   networks: Networks,
   examples: readonly Example[],
-  { seed = 1, step = 0, numbers, parts = [examples.length] }: StepOptions,
+  { seed = 1, step = 0, numbers, parts = [examples.length], recompute: again = false }: StepOptions,
 ): { phases: PhaseResult[]; totals: Counts } {
   let first = 0;
   const prepared = parts.map((size) => {
@@ -70,13 +73,15 @@ export function takeStep<Networks extends object, Example, Prepared, Batch>(
       const positions = { losses: [] as number[], times: [] as number[] };
       for (const { context, batch } of batches) {
         scope(() => {
-          const made = phase.loss(networks, batch, context);
+          const recompute = again ? new Recompute() : undefined;
+          const made = phase.loss(networks, batch, { ...context, recompute });
           result.loss += item(made.loss);
           for (const [name, value] of Object.entries(made.terms ?? {}))
             result.terms[name] = (result.terms[name] ?? 0) + numberOf(value);
           positions.losses.push(...(made.positions === undefined ? [] : toNumbers(made.positions.losses_N)));
           positions.times.push(...Array.from(made.positions?.times ?? []));
           backward(made.loss);
+          recompute?.finish();
         });
       }
       return { ...result, positions, gradients: takeGradients(networks) };

@@ -20,7 +20,7 @@ import {
   pathLevels,
 } from "../../../../packages/unmask/dist/distill/path-weights.js";
 import { answerScores } from "../../../../packages/unmask/dist/distill/t3d.js";
-import { TokenScores } from "../../../../packages/unmask/dist/distill/token-scores.js";
+import { logProbabilities } from "../../../../packages/unmask/dist/distill/token-scores.js";
 import { loadNetwork } from "../../../../packages/unmask/dist/models/load.js";
 import { openModel } from "../../../../packages/unmask/dist/models/open.js";
 import { feedLogits, idTensor } from "../../../../packages/unmask/dist/train/rows-forward.js";
@@ -132,7 +132,8 @@ function compareColumns(one, check, networks) {
       check.exact("fake tokens", argmax(found), one.numbers(fakes));
       continue;
     }
-    const logp = new TokenScores(logits).of(idTensor(labels.flat(), logits.device));
+    const [logp] = logProbabilities(logits, [idTensor(labels.flat(), "cpu")]);
+    if (logp === undefined) throw new Error("no log-probabilities");
     const expectedLogp = one.numbers(one.output("student_logp_real_per_token"));
     const shaped = { values: toNumbers(logp), shape: expectedLogp.shape };
     check.close("student log p", shaped, expectedLogp, one.tolerance("logp", { abs: 2e-4, rel: 1e-4 }));
@@ -185,20 +186,23 @@ function compareRun(one, check, { run, name, networks, isFirst }) {
       if (run[key] !== undefined)
         check.close(name + key, nestedNumbers(value), nestedNumbers(run[key]), tolerance);
     const { supervised: M } = states;
-    const scores = new TokenScores(noGrad(() => feedLogits(network, states.batch, { count: M })));
+    const logits = noGrad(() => feedLogits(network, states.batch, { count: M }));
     const targets = idTensor(states.batch.targets.subarray(0, M), "cpu");
+    const scores = (/** @type {import("../../case.mjs").Tensor} */ tokens) =>
+      logProbabilities(logits, [tokens]).map((logp) => answerScores(logp, states, { logRatio: "mean" }))[0];
     const means = {
-      student_real: answerScores(scores.of(targets), states, { logRatio: "mean" }),
-      student_fake: answerScores(scores.of(batch.fakes_M), states, { logRatio: "mean" }),
+      ...{ student_real: scores(targets), student_fake: scores(batch.fakes_M) },
       ...{ reference_real: batch.real_B, reference_fake: batch.fake_B },
     };
-    for (const [key, value] of Object.entries(means))
+    for (const [key, value] of Object.entries(means)) {
+      if (value === undefined) throw new Error("no scores");
       check.close(
         `${name}log p ${key}`,
         numbersOf(value),
         one.numbers(run.mean_logp_per_row[key]),
         one.tolerance("mean_logp", { abs: 5e-5 }),
       );
+    }
     backward(parts.loss);
   });
   const expected = run.gradient_of_total;
@@ -243,11 +247,10 @@ export function fakeTokenSampling(one, check) {
       tensor(toNumbers(all), [rows * columns, V], { dtype: all.dtype });
     one.output("rows").forEach((/** @type {any} */ row) => {
       const { temperature, uniforms, tokens } = row;
-      const place = { seed: 0, examples: [0] };
-      const states = { answers: new Int32Array(0), columns: new Int32Array(0), supervised: 0 };
+      const none = { answers: new Int32Array(0), columns: new Int32Array(0) };
       const found =
         uniforms === null || uniforms === undefined
-          ? fakeDraw(temperature)(flat(logits), { states, place, index: 0 })
+          ? fakeDraw(temperature)(flat(logits), { ...none, place: { seed: 0, examples: [] }, index: 0 })
           : gumbelRace(flat(logits), flat(one.tensor(uniforms)), temperature);
       const shaped = { values: toNumbers(found), shape: [rows, columns] };
       check.exact(`temperature ${temperature}`, shaped, one.numbers(tokens));
