@@ -4,7 +4,7 @@
 
 import type { Facts, Family, RawConfig } from "./family.ts";
 import { tokenId, tokenIds } from "./parts/fields.ts";
-import { qwenSizes } from "./parts/qwen.ts";
+import { endFields, qwenFields, qwenSizes, qwenStart } from "./parts/qwen.ts";
 import { type Architecture, Transformer, transformerShapes, transformerSizes } from "./parts/transformer.ts";
 
 export interface DreamConfig extends Architecture {
@@ -46,4 +46,23 @@ export const dream: Family<DreamConfig> = {
   positionsSkipPadding: true,
   servesInt8: true,
   create: (config, parameters) => new Transformer(config, parameters),
+  fresh: {
+    takes: ["keyHeads", "innerSize", "tied"],
+    files: (sizes) => ({
+      config: {
+        architectures: ["DreamModel"],
+        auto_map: {
+          AutoConfig: `${published}--configuration_dream.DreamConfig`,
+          AutoModel: `${published}--modeling_dream.DreamModel`,
+        },
+        model_type: "Dream",
+        ...qwenFields(sizes),
+      },
+      generation: endFields(sizes),
+    }),
+    start: qwenStart,
+  },
 };
+
+/** Where transformers finds the network's code. */
+const published = "Dream-org/Dream-v0-Base-7B";

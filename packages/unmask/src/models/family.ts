@@ -8,6 +8,7 @@
 import type { ProductDtype, Recompute, Tensor } from "@unmask/torch";
 import type { HeadRows } from "../diffusion/head-chunks.ts";
 import type { KeyValueCache } from "./parts/cache.ts";
+import type { Start } from "./parts/start.ts";
 import type { Visibility } from "./parts/visibility.ts";
 
 export type { HeadRows } from "../diffusion/head-chunks.ts";
@@ -126,6 +127,48 @@ export interface NetworkSizes {
   readonly biased: boolean;
 }
 
+/** Sizes and tokens of a network that is to be trained from nothing. */
+export interface FreshSizes {
+  readonly vocabularySize: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** Longest sequence. */
+  readonly length: number;
+  readonly maskId: number;
+  /** Tokens that end a text, the most usual first. */
+  readonly endIds: readonly number[];
+  /** The first end by default. */
+  readonly padId?: number | undefined;
+  /** Heads of keys and values: as many as heads by default. */
+  readonly keyHeads?: number | undefined;
+  /** hiddenSize / heads by default. */
+  readonly headSize?: number | undefined;
+  /** Of the MLP: 3 · hiddenSize by default. */
+  readonly innerSize?: number | undefined;
+  /** Positions of a block: 4 by default. */
+  readonly blockLength?: number | undefined;
+  /** The head is the embedding; it is not by default. */
+  readonly tied?: boolean | undefined;
+  /** Of MDLM's conditioning: a quarter of the hidden size by default. */
+  readonly conditionSize?: number | undefined;
+  /** Every row begins with a given token that is never noised; it does not by default. */
+  readonly givenBegin?: boolean | undefined;
+}
+
+/** With every default; `padId` where there is an end. */
+export type FullSizes = { readonly [Size in keyof FreshSizes]-?: NonNullable<FreshSizes[Size]> };
+
+/** How a family's networks begin. */
+export interface FreshFamily<Config> {
+  /** Sizes it has besides those that are required and padId. */
+  readonly takes: readonly (keyof FreshSizes)[];
+  /** config.json and generation_config.json, as the published code writes and reads them. */
+  files(sizes: FullSizes): { config: Record<string, unknown>; generation?: Record<string, unknown> };
+  /** Numbers of a parameter, as the published code and `raw` (config.json) say. */
+  start(config: Config, raw: RawConfig, parameter: { name: string; shape: readonly number[] }): Start;
+}
+
 /** One line of the table. `Config` is the family's own reading of config.json. */
 export interface Family<Config = unknown> {
   readonly name: string;
@@ -159,6 +202,8 @@ export interface Family<Config = unknown> {
   readonly positionsSkipPadding?: boolean;
   /** Its network computes with int8 weights. */
   readonly servesInt8?: boolean;
+  /** Absent where networks are not trained. */
+  readonly fresh?: FreshFamily<Config>;
 }
 
 /** A JSON object of a checkpoint and its path. */

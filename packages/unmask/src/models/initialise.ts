@@ -1,21 +1,12 @@
 // Fresh weights for MDLM, as the reference initialises them: adaLN and the output layer start at zero (so every
 // block starts as the identity and every prediction as uniform), the embedding uniform in ±1/√D, other linears
-// and their biases uniform in ±1/√fan_in, norms at 1. Value j of parameter i comes from coordinate (i, j).
+// and their biases uniform in ±1/√fan_in, norms at 1.
 
-import {
-  clone,
-  convert,
-  type Device,
-  keep,
-  noGrad,
-  scope,
-  setRequiresGrad,
-  type Tensor,
-  tensor,
-} from "@unmask/torch";
-import { fillNormal, fillUniform, streams } from "../base/rng.ts";
+import { clone, convert, type Device, keep, noGrad, scope, type Tensor, tensor } from "@unmask/torch";
+import { fillNormal, streams } from "../base/rng.ts";
 import { discriminatorShapes, isSpectralState } from "./discriminator.ts";
 import { type MdlmConfig, mdlmParameterShapes } from "./mdlm.ts";
+import { fillStart, type Start, startAll } from "./parts/start.ts";
 
 /** Parameters of a new network, float32 leaves that want gradients, outside every scope. */
 export function initialiseMdlm(
@@ -23,18 +14,16 @@ export function initialiseMdlm(
   seed: number,
   device: Device = "cpu",
 ): Map<string, Tensor> {
-  const shapes = mdlmParameterShapes(config);
-  const parameters = new Map<string, Tensor>();
-  let index = 0;
-  for (const [name, shape] of shapes) {
-    const values = new Float32Array(sizeOf(shape));
-    const bound = boundOf(name, shapes);
-    if (bound === "one") values.fill(1);
-    else if (bound > 0) fillWithin(values, bound, { seed, index, step: 0 });
-    parameters.set(name, setRequiresGrad(tensor(values, shape, { device }), true));
-    index++;
+  return startAll(mdlmParameterShapes(config), (name) => mdlmStart(config, name), { seed, device });
+}
+
+export function mdlmStart(config: MdlmConfig, name: string): Start {
+  if (/norm\d?\.weight$|norm_final\.weight$/.test(name)) return { kind: "constant", value: 1 };
+  if (name.includes("adaLN_modulation") || name.startsWith("output_layer.linear")) {
+    return { kind: "constant", value: 0 };
   }
-  return parameters;
+  const weight = mdlmParameterShapes(config).get(name.replace(/bias$/, "weight"))!;
+  return { kind: "uniform", bound: 1 / Math.sqrt(weight[1]!) };
 }
 
 /** Numbers of a discriminator's head are drawn at this step of the coordinates, those of a network at step 0. */
@@ -71,35 +60,15 @@ function headValues(
   shape: readonly number[],
   { fanIn, ...at }: { seed: number; index: number; step: number; fanIn: number },
 ): Float32Array {
-  const values = new Float32Array(sizeOf(shape));
-  if (!isSpectralState(name)) return fillWithin(values, 1 / Math.sqrt(fanIn), at);
+  const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
+  if (!isSpectralState(name)) return fillStart(values, { kind: "uniform", bound: 1 / Math.sqrt(fanIn) }, at);
   fillNormal(values, { seed: at.seed, stream: streams.initialise }, at.index, at.step);
   const length = Math.hypot(...values);
   return values.map((value) => value / length);
 }
 
-/** Uniform in ±bound. */
-function fillWithin(
-  values: Float32Array,
-  bound: number,
-  { seed, index, step }: { seed: number; index: number; step: number },
-): Float32Array {
-  fillUniform(values, { seed, stream: streams.initialise }, index, step);
-  for (let j = 0; j < values.length; j++) values[j] = (2 * values[j]! - 1) * bound;
-  return values;
-}
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
-
 function get(source: ReadonlyMap<string, Tensor>, name: string): Tensor {
   const parameter = source.get(name);
   if (parameter === undefined) throw new Error(`the network has no parameter "${name}"`);
   return parameter;
-}
-
-function boundOf(name: string, shapes: ReadonlyMap<string, number[]>): number | "one" {
-  if (/norm\d?\.weight$|norm_final\.weight$/.test(name)) return "one";
-  if (name.includes("adaLN_modulation") || name.startsWith("output_layer.linear")) return 0;
-  const weight = shapes.get(name.replace(/bias$/, "weight"))!;
-  return 1 / Math.sqrt(weight[1]!);
 }

@@ -6,7 +6,7 @@
 
 import type { Tensor } from "@unmask/torch";
 import { CheckpointError } from "../base/errors.ts";
-import type { Facts, Family, Network, RawConfig } from "./family.ts";
+import type { Facts, Family, FullSizes, Network, RawConfig } from "./family.ts";
 import {
   expectField,
   expectMultiple,
@@ -17,6 +17,7 @@ import {
   tokenId,
   tokenIds,
 } from "./parts/fields.ts";
+import type { Start } from "./parts/start.ts";
 import {
   type Architecture,
   type Names,
@@ -122,4 +123,78 @@ export const llada: Family<LladaConfig> = {
   inputs: ["padding", "positions"],
   servesInt8: true,
   create: (config, parameters: ReadonlyMap<string, Tensor>): Network => new Transformer(config, parameters),
+  fresh: { takes: ["keyHeads", "innerSize", "tied"], files: freshFiles, start },
 };
+
+/**
+ * Mitchell's rule, that of the published config.json: normal with 1/√D, narrower for what is added to the stream, the
+ * more so the deeper the layer; beyond 3 deviations drawn again.
+ */
+function start(
+  { hiddenSize }: LladaConfig,
+  raw: RawConfig,
+  { name, shape }: { name: string; shape: readonly number[] },
+): Start {
+  expectField(raw, "init_fn", ["mitchell"]);
+  if (shape.length === 1) return { kind: "constant", value: name.endsWith(".bias") ? 0 : 1 };
+  const layer = /blocks\.(\d+)\.(attn_out|ff_out)\./.exec(name)?.[1];
+  const deviation = layer === undefined ? hiddenSize ** -0.5 : (2 * shape[1]! * (Number(layer) + 1)) ** -0.5;
+  return { kind: "normal", deviation, cutoff: 3 };
+}
+
+/** Where transformers finds the network's code. */
+const published = "GSAI-ML/LLaDA-8B-Base";
+
+function freshFiles(sizes: FullSizes) {
+  const [end, ...others] = sizes.endIds;
+  const ends = {
+    eos_token_id: others.length === 0 ? (end ?? null) : [...sizes.endIds],
+    pad_token_id: sizes.padId ?? null,
+  };
+  return {
+    config: {
+      activation_type: "silu",
+      alibi: false,
+      architectures: ["LLaDAModelLM"],
+      attention_dropout: 0,
+      attention_layer_norm: false,
+      auto_map: {
+        AutoConfig: `${published}--configuration_llada.LLaDAConfig`,
+        AutoModel: `${published}--modeling_llada.LLaDAModelLM`,
+        AutoModelForCausalLM: `${published}--modeling_llada.LLaDAModelLM`,
+      },
+      bias_for_layer_norm: false,
+      block_group_size: 1,
+      block_type: "llama",
+      d_model: sizes.hiddenSize,
+      embedding_dropout: 0,
+      embedding_size: sizes.vocabularySize,
+      flash_attention: false,
+      include_bias: false,
+      include_qkv_bias: false,
+      init_cutoff_factor: null,
+      init_fn: "mitchell",
+      init_std: 0.02,
+      input_emb_norm: false,
+      layer_norm_type: "rms",
+      layer_norm_with_affine: true,
+      mask_token_id: sizes.maskId,
+      max_sequence_length: sizes.length,
+      mlp_hidden_size: sizes.innerSize,
+      model_type: "llada",
+      n_heads: sizes.heads,
+      n_kv_heads: sizes.keyHeads,
+      n_layers: sizes.layers,
+      residual_dropout: 0,
+      rms_norm_eps: 1e-5,
+      rope: true,
+      rope_full_precision: true,
+      rope_theta: 500_000,
+      scale_logits: false,
+      use_cache: false,
+      vocab_size: sizes.vocabularySize,
+      weight_tying: sizes.tied,
+      ...ends,
+    },
+  };
+}

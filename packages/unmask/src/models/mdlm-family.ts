@@ -1,10 +1,12 @@
 // MDLM as a family: Hugging Face's kuleshov-group/mdlm folders ("backbone." before every name), and DiDi-Instruct's
 // (no prefix, sizes nested in config.json).
 
-import { CheckpointError, UnsupportedError } from "../base/errors.ts";
-import type { Facts, Family, RawConfig } from "./family.ts";
+import { CheckpointError, ConfigError, UnsupportedError } from "../base/errors.ts";
+import type { Facts, Family, FullSizes, RawConfig } from "./family.ts";
+import { mdlmStart } from "./initialise.ts";
 import { Mdlm, type MdlmConfig, mdlmParameterShapes } from "./mdlm.ts";
 import { foldConditioning } from "./mdlm-fold.ts";
+import { mdlmFields } from "./mdlm-save.ts";
 import { expectMultiple, flag, layerCount, positiveInteger } from "./parts/fields.ts";
 
 interface DidiConfig {
@@ -96,4 +98,19 @@ export const mdlm: Family<MdlmConfig> = {
   servesInt8: true,
   create: (config, parameters) => new Mdlm(config, parameters),
   fold: foldConditioning,
+  fresh: {
+    takes: ["conditionSize", "givenBegin"],
+    files: (sizes) => ({ config: mdlmFields(configOf(sizes)) }),
+    start: (config, _, { name }) => mdlmStart(config, name),
+  },
 };
+
+function configOf({ vocabularySize, hiddenSize, heads, length, maskId, ...sizes }: FullSizes): MdlmConfig {
+  if (maskId !== vocabularySize - 1) {
+    throw new ConfigError(
+      `mdlm's mask is the last token of the vocabulary, ${vocabularySize - 1}; mask_id is ${maskId}`,
+    );
+  }
+  const { conditionSize, layers: blocks, givenBegin: ignoreBos } = sizes;
+  return { vocabularySize, hiddenSize, conditionSize, blocks, heads, length, ignoreBos };
+}

@@ -7,7 +7,7 @@
 
 import type { Facts, Family, RawConfig } from "./family.ts";
 import { expectField, positiveInteger, tokenId, tokenIds } from "./parts/fields.ts";
-import { qwenSizes } from "./parts/qwen.ts";
+import { endFields, qwenFields, qwenSizes, qwenStart } from "./parts/qwen.ts";
 import { type Architecture, Transformer, transformerShapes, transformerSizes } from "./parts/transformer.ts";
 
 export interface SdarConfig extends Architecture {
@@ -62,4 +62,28 @@ export const sdar: Family<SdarConfig> = {
   positionsSkipPadding: true,
   servesInt8: true,
   create: (config, parameters) => new Transformer(config, parameters),
+  fresh: {
+    takes: ["keyHeads", "headSize", "innerSize", "blockLength", "tied"],
+    files: (sizes) => ({
+      config: {
+        architectures: ["SDARForCausalLM"],
+        attention_bias: false,
+        auto_map: {
+          AutoConfig: `${published}--configuration_sdar.SDARConfig`,
+          AutoModel: `${published}--modeling_sdar.SDARModel`,
+          AutoModelForCausalLM: `${published}--modeling_sdar.SDARForCausalLM`,
+        },
+        block_size: sizes.blockLength,
+        fuse_cross_entropy: true,
+        head_dim: sizes.headSize,
+        model_type: "sdar",
+        ...qwenFields(sizes),
+      },
+      generation: endFields(sizes),
+    }),
+    start: qwenStart,
+  },
 };
+
+/** Where transformers finds the network's code. */
+const published = "JetLM/SDAR-4B-Chat";

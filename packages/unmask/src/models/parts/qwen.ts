@@ -1,6 +1,6 @@
 // Fields of config.json and names of weights that Dream and SDAR have from Qwen.
 
-import type { RawConfig } from "../family.ts";
+import type { FreshFamily, FullSizes, RawConfig } from "../family.ts";
 import { expectField, expectMultiple, flag, layerCount, positiveInteger, positiveNumber } from "./fields.ts";
 import type { Architecture, Names } from "./transformer.ts";
 
@@ -54,3 +54,48 @@ export function qwenSizes(raw: RawConfig) {
     names,
   } satisfies Partial<Architecture>;
 }
+
+/** What Dream's and SDAR's config.json share, as published. */
+export const qwenFields = (sizes: FullSizes) => {
+  const [end] = sizes.endIds;
+  return {
+    attention_dropout: 0,
+    bos_token_id: end ?? null,
+    eos_token_id: sizes.endIds.length > 1 ? [...sizes.endIds] : (end ?? null),
+    hidden_act: "silu",
+    hidden_size: sizes.hiddenSize,
+    initializer_range: 0.02,
+    intermediate_size: sizes.innerSize,
+    mask_token_id: sizes.maskId,
+    max_position_embeddings: sizes.length,
+    max_window_layers: sizes.layers,
+    num_attention_heads: sizes.heads,
+    num_hidden_layers: sizes.layers,
+    num_key_value_heads: sizes.keyHeads,
+    pad_token_id: sizes.padId ?? null,
+    rms_norm_eps: 1e-6,
+    rope_scaling: null,
+    rope_theta: 1_000_000,
+    sliding_window: null,
+    tie_word_embeddings: sizes.tied,
+    use_cache: false,
+    use_sliding_window: false,
+    vocab_size: sizes.vocabularySize,
+  };
+};
+
+/** Which tokens end a text, for generation_config.json. */
+export const endFields = ({ endIds, padId }: FullSizes) => ({
+  ...(endIds.length > 0 ? { bos_token_id: endIds[0], eos_token_id: [...endIds] } : {}),
+  ...(padId === undefined ? {} : { pad_token_id: padId }),
+});
+
+/**
+ * transformers' rule for Qwen: matrices normal with initializer_range, biases 0, norms 1. The embedding of the padding
+ * token begins like the others: the published code has it at 0 and never trains it, though it is an end of texts too.
+ */
+export const qwenStart: FreshFamily<unknown>["start"] = (_, raw, { name, shape }) => {
+  if (shape.length === 2)
+    return { kind: "normal", deviation: positiveNumber(raw, "initializer_range", 0.02) };
+  return { kind: "constant", value: name.endsWith(".bias") ? 0 : 1 };
+};
