@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DataError } from "../base/errors.ts";
+import { ConfigError, DataError } from "../base/errors.ts";
 import type { Place } from "../train/method.ts";
 import { d3llmBatch } from "./d3llm-batch.ts";
 import type { D3llmExample } from "./d3llm-hide.ts";
@@ -111,6 +111,24 @@ describe("d3llmBatch", () => {
     }
   });
 
+  it("learns of a chat what is to be learnt", () => {
+    const chat = {
+      ids: [1, 2, 3, 4, 5, 6, 7, 8],
+      promptLength: 2,
+      learnt: Uint8Array.of(0, 0, 1, 1, 0, 0, 1, 1),
+    };
+    for (let number = 0; number < 30; number++) {
+      const batch = batchOf([{ ...example(0, 2, 6), target: chat }], [number], {
+        useBlockwiseLoss: number > 10,
+      });
+      for (const half of [0, 1]) {
+        const { ids, scored } = rowsOf(batch, half)[0]!;
+        expect([ids[4], ids[5]]).toEqual([5, 6]);
+        expect(scored.filter((column) => column === 4 || column === 5)).toEqual([]);
+      }
+    }
+  });
+
   it("reads the row before a column for a network with the shift, and never predicts column 0", () => {
     const bare = example(0, 0, 5);
     for (let number = 0; number < 20; number++) {
@@ -169,6 +187,18 @@ describe("d3llmBatch", () => {
     expect(counts(random)).toEqual(counts(ordered));
     expect(rowsOf(random, 0)).not.toEqual(rowsOf(ordered, 0));
   });
+});
+
+it.each([
+  [{ progressiveBlockSizes: [] }, /progressive_block_sizes is empty/],
+  [{ progressiveBlockSizes: [16, 0] }, /progressive_block_sizes is 0, expected an integer of at least 1/],
+  [{ minMaskRatio: 0.9, maxMaskRatio: 0.8 }, /max_mask_ratio is 0.8, expected a number from 0.9 to 1/],
+  [{ maxMaskRatio: 1.2 }, /max_mask_ratio is 1.2/],
+  [{ temperature: 0 }, /temperature is 0/],
+  [{ maxLength: 0.5 }, /max_length is 0.5/],
+] as const)("refuses options outside their range: %o", (change, message) => {
+  expect(() => options(change)).toThrow(ConfigError);
+  expect(() => options(change)).toThrow(message);
 });
 
 describe("released fidelity", () => {

@@ -56,11 +56,15 @@ const nothing = (end: number) => ({ window: { from: end, to: end }, hidden: [], 
 
 /** The text that is learnt, cut to the longest row. */
 function textOf(example: D3llmExample, { maxLength, fidelity }: Settled): Answer {
-  const { ids, promptLength } = example.target ?? example;
+  const text = example.target ?? example;
   if (example.target !== undefined && fidelity === "corrected") checkPrompt(example, example.target);
-  return ids.length <= maxLength
-    ? { ids, promptLength }
-    : { ids: Array.from(ids).slice(0, maxLength), promptLength: Math.min(promptLength, maxLength) };
+  const { ids, promptLength, learnt } = text;
+  if (ids.length <= maxLength) return { ids, promptLength, learnt };
+  return {
+    ids: Array.from(ids).slice(0, maxLength),
+    promptLength: Math.min(promptLength, maxLength),
+    learnt: learnt?.slice(0, maxLength),
+  };
 }
 
 /** The order belongs to tokens behind one prompt: behind another it would be an order of other tokens. */

@@ -62,8 +62,8 @@ export interface Choice {
 }
 
 export function hideWindow(choice: Choice, options: Settled): Hidden {
-  const { example, window } = choice;
-  const given = example.target === undefined ? givenColumns(example) : [];
+  const { example, answer, window } = choice;
+  const given = givenColumns(example, answer);
   const isGiven = new Set(given);
   const open = Array.from({ length: window.to - window.from }, (_, i) => window.from + i).filter(
     (column) => !isGiven.has(column),
@@ -77,8 +77,16 @@ export function hideWindow(choice: Choice, options: Settled): Hidden {
   };
 }
 
-const givenColumns = ({ steps, promptLength }: D3llmExample): number[] =>
-  steps.flatMap((step, i) => (step < 0 ? [promptLength + i] : []));
+/** What of an answer is no answer: tokens that the teacher was given, and those of a chat that are not learnt. */
+function givenColumns(
+  { steps, promptLength, target }: D3llmExample,
+  { ids, learnt, ...answer }: Answer,
+): number[] {
+  const isGiven = (column: number) =>
+    learnt?.[column] === 0 || (target === undefined && (steps[column - promptLength] ?? 0) < 0);
+  const behind = Array.from({ length: ids.length - answer.promptLength }, (_, i) => answer.promptLength + i);
+  return behind.filter(isGiven);
+}
 
 /** The exact share of the window's text, and all of its padding. */
 function corrected(

@@ -4,8 +4,10 @@
 // References: hao-ai-lab/d3LLM e5bfcac, d3llm_train.yaml of distill_2_* (LLaDA, Dream, Dream-Coder);
 // czg1225/dParallel 2ca4d14, llada_train.py, dream_train.py.
 
+import { ConfigError } from "../base/errors.ts";
 import type { Fidelity } from "../decode/decoder.ts";
 import type { PaddingPolicy } from "../train/masked-batch.ts";
+import { inRange } from "./in-range.ts";
 
 export interface D3llmOptions {
   readonly maskId: number;
@@ -89,10 +91,27 @@ export type Settled = {
   readonly [Name in keyof Omit<D3llmOptions, "answerLength">]-?: NonNullable<D3llmOptions[Name]>;
 } & Pick<D3llmOptions, "answerLength">;
 
-/** Every option: as given, else as published. */
+/** Every option: as given, else as published. Throws a ConfigError for a value outside its range. */
 export function settle(options: D3llmOptions, published: Variant): Settled {
   const { shift = 0, fidelity = "corrected" } = options;
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const all = { padding: "all", windowsOver: "text", ...published, ...given, shift, fidelity } as Settled;
-  return { ...all, epochs: all.epochs ?? all.progressiveBlockSizes.length };
+  const settled = { ...all, epochs: all.epochs ?? all.progressiveBlockSizes.length };
+  check(settled);
+  return settled;
+}
+
+function check(options: Settled): void {
+  const { progressiveBlockSizes: sizes, minMaskRatio, maxMaskRatio, answerLength } = options;
+  if (sizes.length === 0)
+    throw new ConfigError("progressive_block_sizes is empty; give one window size at least");
+  for (const size of sizes) inRange("progressive_block_sizes", size, { min: 1, whole: true });
+  inRange("min_mask_ratio", minMaskRatio, { min: 0, max: 1 });
+  inRange("max_mask_ratio", maxMaskRatio, { min: minMaskRatio, max: 1 });
+  inRange("temperature", options.temperature, { min: 1e-3 });
+  inRange("entropy_weight", options.entropyWeight, { min: 0 });
+  inRange("divisor", options.divisor, { min: 1e-6 });
+  inRange("epochs", options.epochs, { min: 1e-6 });
+  inRange("max_length", options.maxLength, { min: 1, whole: true });
+  if (answerLength !== undefined) inRange("answer_length", answerLength, { min: 1, whole: true });
 }

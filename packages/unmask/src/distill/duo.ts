@@ -23,6 +23,7 @@ import type { Answer } from "../train/masked-batch.ts";
 import type { LossParts, Method, PhaseContext, Place } from "../train/method.ts";
 import { type DistillMode, divergences } from "./divergence.ts";
 import { headOf, headRows } from "./head-rows.ts";
+import { inRange } from "./in-range.ts";
 import { refreshReference } from "./rounds.ts";
 
 export interface DuoOptions {
@@ -52,6 +53,15 @@ type Settled = { [Name in keyof typeof published]: NonNullable<DuoOptions[Name]>
 function settle(given: DuoOptions): Settled {
   const set = Object.entries(given).filter(([, value]) => value !== undefined);
   return { ...published, ...Object.fromEntries(set) } as Settled;
+}
+
+/** The largest ratio of signal and noise is exp(−gamma_min / 2), which has to stay below 11. */
+function check({ vocabularySize, gammaMin, gammaMax, steps, updateTeacherEvery }: Settled): void {
+  inRange("vocabulary_size", vocabularySize, { min: 2, whole: true });
+  inRange("gamma_min", gammaMin, { min: -4.75, max: 100 });
+  inRange("gamma_max", gammaMax, { min: gammaMin, max: 100 });
+  inRange("steps", steps, { min: 1, whole: true });
+  inRange("update_teacher_every", updateTeacherEvery, { min: 1, whole: true });
 }
 
 /** Distance of the two times in the round that an update belongs to. */
@@ -95,6 +105,7 @@ export interface DuoBatch {
 
 export function duoMethod(given: DuoOptions): Method<DuoNetworks, Answer, DuoPairs, DuoBatch> {
   const options = settle(given);
+  check(options);
   const alpha = gaussianAlpha(options.vocabularySize);
   return {
     name: "duo",
@@ -134,7 +145,7 @@ export function duoPairs(
   const [late, early] = [point(), point()];
   const reads: number[] = [];
   const times: number[] = [];
-  rows.forEach(({ ids, promptLength }, row) => {
+  rows.forEach(({ ids, promptLength, learnt }, row) => {
     if (ids.length !== length) {
       throw new DataError(
         `rows of ${length} and of ${ids.length} tokens in one batch; cut them to one length`,
@@ -142,6 +153,7 @@ export function duoPairs(
       );
     }
     const example = examples[row]!;
+    const isGiven = (column: number) => column < promptLength || learnt?.[column] === 0;
     const drawn = stratifiedTime(first + row, count, uniform({ seed, stream: streams.time }, example, 0, 0), {
       smallest: smallestTime,
     });
@@ -151,11 +163,11 @@ export function duoPairs(
       const mu = gaussianRatio(time, gammas);
       seen.sigmas.push(-Math.log(Math.max(options.alpha(mu), 1e-12)));
       paths.forEach(({ token, lost, other }, column) => {
-        const isKept = column < promptLength || lost < mu;
-        seen.ids[row * length + column] = isKept ? token : other;
+        seen.ids[row * length + column] = isGiven(column) || lost < mu ? token : other;
       });
     }
     for (let column = promptLength; column < length; column++) {
+      if (isGiven(column)) continue;
       reads.push(row * length + column);
       times.push(t);
     }

@@ -19,7 +19,7 @@ import { differenceOf } from "../../test/oracle/finite-differences.ts";
 import { tinyAnswers as answers, tinyNetwork as network, tiny } from "../../test/oracle/tiny-networks.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { streams, uniform } from "../base/rng.ts";
-import { absorbingNoise } from "../diffusion/noise.ts";
+import { absorbingNoise, uniformNoise } from "../diffusion/noise.ts";
 import { logLinear } from "../diffusion/schedule.ts";
 import type { Network } from "../models/family.ts";
 import { disposeAdapters } from "../models/lora.ts";
@@ -107,6 +107,14 @@ describe("rounds", () => {
       ...{ round: 2, dt: 1 / 8, begins: true },
     });
   });
+});
+
+it("refuses noise without masks, and options outside their range", () => {
+  const uniformly = uniformNoise({ schedule: logLinear(), vocabularySize: V });
+  expect(() => methodOf({ noise: uniformly })).toThrow(/sdtt reveals masks.*use duo/);
+  expect(() => methodOf({ numDistillSteps: 0 })).toThrow(
+    /num_distill_steps is 0, expected an integer of at least 1/,
+  );
 });
 
 describe.each([

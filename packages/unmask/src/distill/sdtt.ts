@@ -17,7 +17,7 @@
 // Letters: N masked positions, D hidden, V vocabulary.
 
 import { detach, mul, sum, type Tensor } from "@unmask/torch";
-import { UnsupportedError } from "../base/errors.ts";
+import { ConfigError, UnsupportedError } from "../base/errors.ts";
 import type { NoiseProcess } from "../diffusion/noise.ts";
 import type { Network } from "../models/family.ts";
 import { Transformer } from "../models/parts/transformer.ts";
@@ -27,6 +27,7 @@ import type { LossParts, Method, PhaseContext, Place } from "../train/method.ts"
 import { rowBatch } from "../train/row-batch.ts";
 import { type DistillMode, divergences } from "./divergence.ts";
 import { headOf, headRows, withoutMask } from "./head-rows.ts";
+import { inRange } from "./in-range.ts";
 import { refreshReference } from "./rounds.ts";
 import { teacherRows } from "./sdtt-teacher.ts";
 
@@ -95,6 +96,7 @@ export interface SdttBatch {
 
 export function sdttMethod(given: SdttOptions): Method<SdttNetworks, Answer, MaskedBatch, SdttBatch> {
   const options: Settled = settle(given);
+  check(options);
   return {
     name: "sdtt",
     prepare: (examples, place) => prepared(examples, place, options),
@@ -116,6 +118,22 @@ export function sdttMethod(given: SdttOptions): Method<SdttNetworks, Answer, Mas
       },
     ],
   };
+}
+
+function check({
+  noise,
+  numDistillSteps,
+  origNumSamplingSteps,
+  minNumSamplingSteps,
+  growDtEvery,
+}: Settled): void {
+  if (noise.name !== "absorbing") {
+    throw new ConfigError(`sdtt reveals masks, and ${noise.name} noise has none; use duo for uniform noise`);
+  }
+  inRange("num_distill_steps", numDistillSteps, { min: 1, whole: true });
+  inRange("orig_num_sampling_steps", origNumSamplingSteps, { min: 1, whole: true });
+  inRange("min_num_sampling_steps", minNumSamplingSteps, { min: 1, whole: true });
+  inRange("grow_dt_every", growDtEvery, { min: 1, whole: true });
 }
 
 function prepared(examples: readonly Answer[], place: Place, options: Settled): MaskedBatch {
