@@ -6,6 +6,7 @@ import { totalmem } from "node:os";
 import { ConfigError } from "../base/errors.ts";
 import type { Answer, ExampleSource } from "./example.ts";
 import type { DataFile } from "./files.ts";
+import { type Parts, splitRows, splitText } from "./held-out.ts";
 import { exampleOrder } from "./order.ts";
 import { isWrapped, type Made, type MakeContext, make, noRows, rowsOf } from "./rows.ts";
 import { nothingPending, wrapper } from "./wrap.ts";
@@ -40,7 +41,7 @@ export async function readExamples(
     }
   }
   if (rows.length === 0) throw noRows(files, context.tally);
-  const split = splitRows(rows, share, context);
+  const split = partsOf(rows, share, context);
   return {
     train: examplesOf(split.train, context),
     heldOut: examplesOf(split.heldOut, context),
@@ -59,24 +60,16 @@ function refuseTooMany(files: readonly DataFile[]): void {
   );
 }
 
-type Split = { readonly train: readonly Kept[]; readonly heldOut: readonly Kept[] };
-
-/** At least one row on each side; a single text is cut in two. */
-function splitRows(rows: readonly Kept[], share: number, context: MakeContext): Split {
-  if (share === 0) return { train: rows, heldOut: [] };
-  if (rows.length > 1) {
-    const cut = Math.min(rows.length - 1, Math.max(1, Math.floor(rows.length * (1 - share))));
-    return { train: rows.slice(0, cut), heldOut: rows.slice(cut) };
-  }
+/** A single text that is to be wrapped is cut in two. */
+function partsOf(rows: readonly Kept[], share: number, context: MakeContext): Parts<Kept> {
   const [{ text }] = rows as [Kept];
-  if (text === undefined || !isWrapped(context)) return { train: rows, heldOut: [] };
-  let cut = Math.floor(text.length * (1 - share));
-  if (/[\uDC00-\uDFFF]/.test(text[cut] ?? "") && /[\uD800-\uDBFF]/.test(text[cut - 1] ?? "")) cut--;
-  const part = (own: string): Kept[] => {
-    const ids = context.tokenizer.encode(own);
-    return own === "" ? [] : [{ ids, answers: [], bytes: Buffer.byteLength(own) }];
-  };
-  return { train: part(text.slice(0, cut)), heldOut: part(text.slice(cut)) };
+  if (rows.length > 1 || share === 0 || text === undefined || !isWrapped(context)) {
+    return splitRows(rows, share);
+  }
+  const [train, heldOut] = splitText(text, share).map((own): Kept[] =>
+    own === "" ? [] : [{ ids: context.tokenizer.encode(own), answers: [], bytes: Buffer.byteLength(own) }],
+  );
+  return { train: train!, heldOut: heldOut! };
 }
 
 function examplesOf(rows: readonly Kept[], context: MakeContext): Answer[] {

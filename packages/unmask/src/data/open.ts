@@ -1,21 +1,18 @@
 // From a `data:` section to examples.
 
-import { ConfigError, DataError } from "../base/errors.ts";
-import type { OnProgress } from "../hub/progress.ts";
-import type { HubSettings } from "../hub/settings.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { ChatTemplate } from "../text/chat-template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { isChat } from "./answers.ts";
 import type { DataConfig, RowKind } from "./config.ts";
 import type { Answer, ExampleSource } from "./example.ts";
-import { type DataFile, findFiles } from "./files.ts";
+import { type DataSettings, findData, firstKind, shareOf } from "./find-data.ts";
 import { orderedSource, readExamples, shuffledSource } from "./memory.ts";
-import { kindOfRow } from "./records.ts";
-import { type MakeContext, noRows, rowsOf } from "./rows.ts";
+import type { MakeContext } from "./rows.ts";
 import { ExampleStream, type StreamPosition } from "./stream.ts";
 import { Tally } from "./tally.ts";
 
-export interface OpenOptions {
+export interface OpenOptions extends DataSettings {
   readonly seed: number;
   /** Most ids of an example; exactly as many have the rows of wrapped texts. */
   readonly length: number;
@@ -23,9 +20,6 @@ export interface OpenOptions {
   readonly template?: ChatTemplate | undefined;
   /** Of a stream that is gone on with: what `position()` gave. Without it, it is read from its beginning. */
   readonly from?: StreamPosition | undefined;
-  readonly settings?: HubSettings | undefined;
-  readonly onProgress?: OnProgress | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface OpenedExamples {
@@ -42,8 +36,6 @@ export interface OpenedExamples {
   /** Lets go of open files. */
   close(): Promise<void>;
 }
-
-const usualShare = 0.1;
 
 export async function openExamples(
   config: DataConfig,
@@ -70,7 +62,7 @@ export async function openExamples(
     const rest = heldOut(held?.train ?? [], held?.heldBytes ?? 0);
     return { ...common, ...rest, train, position: () => train.position(), close: () => train.close() };
   }
-  const all = await readExamples(files, context, own === undefined ? (config.held_out ?? usualShare) : 0);
+  const all = await readExamples(files, context, shareOf(config, own !== undefined));
   const rest = held === undefined ? heldOut(all.heldOut, all.heldBytes) : heldOut(held.train, held.heldBytes);
   const train = shuffledSource(all.train, seed);
   return { ...common, ...rest, train, position: () => undefined, close: async () => {} };
@@ -85,43 +77,6 @@ function heldOut(
     heldOut: examples.length === 0 ? undefined : orderedSource(examples),
     tokensPerByte: bytes === 0 ? 0 : tokens / bytes,
   };
-}
-
-/** Training files, and those held out if they are files of their own. */
-async function findData(
-  config: DataConfig,
-  options: OpenOptions,
-): Promise<{ files: DataFile[]; own: DataFile[] | undefined }> {
-  const { path, split, held_out: share, held_out_path: ownPath, held_out_split: ownSplit } = config;
-  const hasOwn = ownPath !== undefined || ownSplit !== undefined;
-  if (hasOwn && share !== undefined && share > 0) {
-    throw new ConfigError(
-      "data.held_out is a share of the training data, and held-out data of their own are named too; leave one of them out",
-    );
-  }
-  if (config.stream && !hasOwn && share !== undefined && share > 0) {
-    throw new ConfigError(
-      "data.held_out needs to know the end of the data, and a stream does not; name a file with data.held_out_path, or a split with data.held_out_split",
-    );
-  }
-  const files = await findFiles(path, config, { ...options, split });
-  if (!hasOwn) return { files, own: undefined };
-  return { files, own: await findFiles(ownPath ?? path, config, { ...options, split: ownSplit ?? split }) };
-}
-
-/** What the first row that can be read is. */
-async function firstKind(files: readonly DataFile[], config: DataConfig): Promise<RowKind> {
-  if (config.rows !== "auto") return config.rows;
-  for (const file of files) {
-    for await (const row of rowsOf(file, config)) {
-      if ("fields" in row) return kindOfRow(row.fields, config, row.place);
-      if (config.on_corrupt === "fail") {
-        const message = `${row.place}: ${row.problem}; or leave such rows out with data.on_corrupt=skip`;
-        throw new DataError(message, { place: row.place, problem: row.problem });
-      }
-    }
-  }
-  throw noRows(files, new Tally());
 }
 
 function requireTemplate(kind: RowKind, config: DataConfig, template: ChatTemplate | undefined): void {

@@ -84,12 +84,14 @@ const nothing: Readonly<Record<RowKind, string>> = {
 };
 
 function corrupt(place: string, problem: string, { config, tally }: MakeContext): undefined {
-  if (config.on_corrupt === "fail") {
-    const message = `${place}: ${problem}; or leave such rows out with data.on_corrupt=skip`;
-    throw new DataError(message, { place, problem });
-  }
+  if (config.on_corrupt === "fail") throw corruptRow(place, problem);
   tally.add("corrupt rows left out", `${place}: ${problem}`);
   return undefined;
+}
+
+export function corruptRow(place: string, problem: string): DataError {
+  const message = `${place}: ${problem}; or leave such rows out with data.on_corrupt=skip`;
+  return new DataError(message, { place, problem });
 }
 
 export function noRows(files: readonly DataFile[], tally: Tally): DataError {

@@ -20,6 +20,7 @@ import { constants } from "node:buffer";
 import { extname } from "node:path";
 import { ConfigError, DataError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
+import { splitRows, splitText } from "../data/held-out.ts";
 import { checkUtf8, inMiB, readLines, readPieces, withoutMark } from "../text/data-file.ts";
 
 export type CorpusKind = "text" | "jsonl";
@@ -145,16 +146,13 @@ export function splitHeldOut(
     const message = `The held-out fraction is ${fraction}; give a number from 0 to less than 1, such as 0.1`;
     throw new ConfigError(message, { fraction });
   }
-  const [only] = documents;
-  if (fraction === 0 || only === undefined) return { train: [...documents], heldOut: [] };
-  if (documents.length > 1) {
-    const kept = Math.floor(documents.length * (1 - fraction));
-    const cut = Math.min(documents.length - 1, Math.max(1, kept));
-    return { train: documents.slice(0, cut), heldOut: documents.slice(cut) };
+  const [only, ...others] = documents;
+  if (fraction === 0 || only === undefined || others.length > 0) {
+    const { train, heldOut } = splitRows(documents, fraction);
+    return { train: [...train], heldOut: [...heldOut] };
   }
-  let cut = Math.floor(only.length * (1 - fraction));
-  if (/[\uDC00-\uDFFF]/.test(only[cut] ?? "") && /[\uD800-\uDBFF]/.test(only[cut - 1] ?? "")) cut--;
-  return { train: [only.slice(0, cut)], heldOut: [only.slice(cut)] };
+  const [train, heldOut] = splitText(only, fraction);
+  return { train: [train], heldOut: [heldOut] };
 }
 
 export interface ChunkOptions {
