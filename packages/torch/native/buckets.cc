@@ -5,7 +5,6 @@
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/variable.h>
 
-#include <algorithm>
 #include <map>
 
 #include "environment.h"
@@ -111,8 +110,9 @@ void GradientBuckets::begin(bool communicate) {
   if (mode_ == Mode::Idle) {
     failure_ = nullptr;
     launched_ = 0;
-    for (auto& bucket : buckets_) bucket.missing = static_cast<int64_t>(bucket.slots.size());
+    for (auto& bucket : buckets_) bucket.missing = 0;
     for (auto& slot : slots_) {
+      if (slot.expected > 0) buckets_[slot.bucket].missing++;
       slot.filled = false;
       slot.arrivals = 0;
       slot.parameter.mutable_grad().reset();
@@ -186,16 +186,16 @@ std::function<void()> GradientBuckets::finish() {
   };
 }
 
-// What ranks must agree on, largest wins: how often each parameter was reached, whether it has a gradient, and whether
-// one came late.
+// What ranks must agree on, largest wins: whether each parameter has a gradient, and whether one came late. How often
+// each was reached is this rank's own affair: the order in which buckets are sent is the same for all.
 at::Tensor GradientBuckets::report() {
-  at::Tensor host = at::zeros({static_cast<int64_t>(slots_.size()), 3}, at::kInt);
+  at::Tensor host = at::zeros({static_cast<int64_t>(slots_.size()), 2}, at::kInt);
   auto rows = host.accessor<int32_t, 2>();
   for (size_t i = 0; i < slots_.size(); i++) {
     bool late = slots_[i].parameter.grad().defined();
-    rows[i][0] = slots_[i].arrivals;
-    rows[i][1] = slots_[i].filled || late;
-    rows[i][2] = late;
+    rows[i][0] = slots_[i].filled || late;
+    rows[i][1] = late;
+    slots_[i].expected = slots_[i].arrivals;
   }
   return slots_.empty() ? host : host.to(slots_[0].parameter.device());
 }
@@ -205,11 +205,10 @@ void GradientBuckets::settle(const at::Tensor& agreed) {
   auto rows = agreed.accessor<int32_t, 2>();
   std::vector<bool> late(buckets_.size(), false);
   for (size_t i = 0; i < slots_.size(); i++) {
-    slots_[i].expected = std::max(1, rows[i][0]);
-    if (rows[i][2] != 0) late[slots_[i].bucket] = true;
+    if (rows[i][1] != 0) late[slots_[i].bucket] = true;
   }
   sumLate(late);
-  for (size_t i = 0; i < slots_.size(); i++) handOver(slots_[i], rows[i][1] != 0);
+  for (size_t i = 0; i < slots_.size(); i++) handOver(slots_[i], rows[i][0] != 0);
 }
 
 // The second round: what arrived after its bucket had been sent, on any rank.

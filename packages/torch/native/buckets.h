@@ -4,7 +4,7 @@
 // A hook takes the gradient out of the parameter and adds it to its place in the bucket, so that gradients of several
 // micro-batches add up there (in float32 if they are of low precision) and nothing is held twice. A parameter may be
 // reached by several backward() calls of one step, or by none: its bucket is sent when it was reached as often as in
-// the steps before. What comes later than that stays in the parameter and is summed in a second round, which all
+// the step before. What comes later than that stays in the parameter and is summed in a second round, which all
 // ranks agree on in finish().
 #pragma once
 
@@ -47,8 +47,8 @@ class GradientBuckets : public std::enable_shared_from_this<GradientBuckets> {
     size_t bucket;
     at::Tensor sum;  // its place in the bucket
     bool filled = false;
-    int32_t arrivals = 0;
-    int32_t expected = 1;
+    int64_t arrivals = 0;  // in backward passes that communicate
+    int64_t expected = 1;  // as in the step before
     std::shared_ptr<torch::autograd::Node> accumulator;
     uintptr_t hook = 0;
   };

@@ -10,6 +10,7 @@ import { addAup } from "./aup-flags.ts";
 import { addEval } from "./evaluation-commands.ts";
 import { addChat, addGenerate } from "./generation-commands.ts";
 import { addGrade } from "./grade-flags.ts";
+import { addLaunch } from "./launch-flags.ts";
 import { dashed, oneOf, positiveNumber, weightDtype, wholeNumber } from "./options.ts";
 import { reportOf } from "./report.ts";
 import { hasColours, styles } from "./terminal.ts";
@@ -51,6 +52,16 @@ export function program(): Command {
   addDoctor(root);
   addQuickstart(root);
   addLanguage(root);
+  addLaunch(root).action(
+    verb(async (options, args) => {
+      const { launchVerb } = await import("./launch.ts");
+      return launchVerb(
+        args,
+        options,
+        root.commands.map((command) => command.name()),
+      );
+    }),
+  );
   return root;
 }
 

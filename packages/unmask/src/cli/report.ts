@@ -13,6 +13,9 @@ const engineErrors: readonly string[] = ["TorchError", "SafetensorsError"];
 export function reportOf(error: unknown): Report {
   if (isUnmaskError(error)) return { message: error.message, exitCode: error.exitCode };
   if (!(error instanceof Error)) return { message: internal(String(error)), exitCode: 1 };
+  if (error.name === "DistributedError") {
+    return { message: error.message, exitCode: (error as { wrongUse?: boolean }).wrongUse === true ? 2 : 1 };
+  }
   if (engineErrors.includes(error.name)) return { message: error.message, exitCode: 1 };
   if (error.message.startsWith("The libtorch addon could not be loaded")) {
     return { message: error.message, exitCode: 1 };
