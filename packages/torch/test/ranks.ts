@@ -39,7 +39,7 @@ export function freePort(): Promise<number> {
 
 /** What initDistributed is given in tests: everything goes wrong within seconds. */
 const preamble = `
-const options = { joinTimeout: 20, heartbeatTimeout: 3, timeout: 20 };
+const options = { joinTimeout: 30, heartbeatTimeout: 3, timeout: Number(process.env.TEST_TIMEOUT ?? 30) };
 const report = (value) => process.stdout.write(JSON.stringify(value) + "\\n");
 `;
 

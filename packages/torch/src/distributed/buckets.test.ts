@@ -41,10 +41,10 @@ function backward(p, rank, micro, recompute) {
     }
   });
 }
-const gradients = (p) => Object.fromEntries(Object.entries(p).map(([name, one]) => {
+const gradients = (p) => torch.scope(() => Object.fromEntries(Object.entries(p).map(([name, one]) => {
   const gradient = torch.gradientOf(one);
   return [name, gradient === null ? null : [gradient.dtype, torch.toNested(gradient)]];
-}));
+})));
 `;
 
 interface Model {
@@ -121,10 +121,15 @@ describe.each([2, 3])("gradient buckets of %i processes", (size) => {
       expect(plain, `rank ${rank}`).toEqual(each);
       expect(recomputed).toEqual(each);
       expect(accumulated).toEqual(expected(size, [0, 1, 2]));
-      console.log(JSON.stringify(launched));
-      // The bucket of a parameter that no backward reaches, and those behind it, wait for finish().
-      expect(launched.plain).toEqual(launched.recomputed);
-      expect(launched.accumulated.slice(0, 2)).toEqual([0, 0]);
+      const { all } = launched;
+      expect(all).toBeGreaterThan(3);
+      // The first step waits for a parameter that no backward reaches; the next know better. Of the recomputed ones the
+      // first is told too late that the tied weight is reached twice.
+      expect(launched).toMatchObject({
+        plain: [0, all, all],
+        recomputed: [all, all, all],
+        accumulated: [0, 0, all],
+      });
       expect(refusals).toEqual([
         "a collective was called before the gradient buckets' finish() had ended",
         "begin() was called while a collective or another finish() was under way",

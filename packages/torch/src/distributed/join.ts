@@ -83,9 +83,6 @@ export async function initDistributed(options: DistributedOptions = {}): Promise
 
 const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
 
-/** What rank 0 is called in messages before anything is known of it. */
-export const thisProcess = (rank: number): string => `rank ${rank} (process ${process.pid} on ${hostname()})`;
-
 async function refuseOccupiedPort(port: number): Promise<void> {
   const server = createServer();
   const problem = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
