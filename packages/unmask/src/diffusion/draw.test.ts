@@ -1,8 +1,19 @@
-import { liveTensors, narrow, repeat, scope, tensor, toNested, toNumbers } from "@unmask/torch";
+import {
+  add,
+  liveTensors,
+  matmul,
+  narrow,
+  repeat,
+  scope,
+  t,
+  tensor,
+  toNested,
+  toNumbers,
+} from "@unmask/torch";
 import { describe, expect, it } from "vitest";
 import { chiSquare, chiSquareLimit, softmax } from "../../test/oracle/chi-square.ts";
 import { mulberry32 } from "../../test/oracle/mulberry32.ts";
-import { drawInverseCdf, drawSoftmaxTokens } from "./draw.ts";
+import { drawHeadTokens, drawInverseCdf, drawSoftmaxTokens } from "./draw.ts";
 
 describe("drawing by inverse CDF", () => {
   it("takes the token in whose part of the cumulative weight the number falls", () => {
@@ -46,5 +57,19 @@ describe("drawing by inverse CDF", () => {
     expect(
       drawSoftmaxTokens(tensor(new Float32Array(0), [0, 5]), tensor(new Float32Array(0), [0, 2])).shape,
     ).toEqual([0, 2]);
+  });
+
+  it("gives the same from a head as from its logits", () => {
+    const next = mulberry32(3);
+    const random = (shape: number[]) =>
+      tensor(
+        Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 4 * next() - 2),
+        shape,
+      );
+    const head = { weight_VD: random([50, 3]), bias_V: random([50]), column_V: random([50]) };
+    const rows = { hidden_ND: random([20, 3]), head };
+    const uniforms = tensor(Float64Array.from({ length: 40 }, next), [20, 2]);
+    const logits = add(add(matmul(rows.hidden_ND, t(head.weight_VD)), head.bias_V), head.column_V);
+    expect(toNested(drawHeadTokens(rows, uniforms))).toEqual(toNested(drawSoftmaxTokens(logits, uniforms)));
   });
 });

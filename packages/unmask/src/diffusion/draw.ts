@@ -12,11 +12,13 @@ import {
   mul,
   narrow,
   noGrad,
+  type ProductDtype,
   scope,
   searchsorted,
   sub,
   type Tensor,
 } from "@unmask/torch";
+import { type HeadRows, logitsOf } from "./head-chunks.ts";
 
 /** Number of tokens whose cumulative weight is at most uniform · total, int64 [N, M]: the drawn tokens. */
 export function drawInverseCdf(weight_NV: Tensor, uniforms_NM: Tensor): Tensor {
@@ -32,14 +34,39 @@ const valuesAtATime = 1 << 22;
 
 /** Draws from softmax(logits), int64 [N, M], with uniform numbers [N, M]; some rows at a time. */
 export function drawSoftmaxTokens(logits_NV: Tensor, uniforms_NM: Tensor): Tensor {
-  const [N, V] = logits_NV.shape as [number, number];
-  const rows = Math.max(1, Math.floor(valuesAtATime / V));
+  const part = (start: number, count: number) => narrow(logits_NV, 0, start, count);
+  return drawParts(uniforms_NM, { vocabularySize: logits_NV.shape[1]!, logits: part });
+}
+
+/** The same from what multiplies to the logits, which are never whole. */
+export function drawHeadTokens(
+  { hidden_ND, head }: HeadRows,
+  uniforms_NM: Tensor,
+  products?: ProductDtype | undefined,
+): Tensor {
+  const logits = (start: number, count: number) =>
+    logitsOf(narrow(hidden_ND, 0, start, count), head, products);
+  return drawParts(uniforms_NM, { vocabularySize: head.weight_VD.shape[0]!, logits });
+}
+
+interface Parts {
+  readonly vocabularySize: number;
+  readonly logits: (start: number, count: number) => Tensor;
+}
+
+function drawParts(uniforms_NM: Tensor, { vocabularySize, logits }: Parts): Tensor {
+  const N = uniforms_NM.shape[0]!;
+  const rows = Math.max(1, Math.floor(valuesAtATime / vocabularySize));
   return scope(() =>
     noGrad(() => {
       const parts: Tensor[] = [];
       for (let start = 0; start < Math.max(1, N); start += rows) {
-        const part = (whole: Tensor) => narrow(whole, 0, start, Math.min(rows, N - start));
-        parts.push(scope(() => drawInverseCdf(softmaxWeights(part(logits_NV)), part(uniforms_NM))));
+        const count = Math.min(rows, N - start);
+        parts.push(
+          scope(() =>
+            drawInverseCdf(softmaxWeights(logits(start, count)), narrow(uniforms_NM, 0, start, count)),
+          ),
+        );
       }
       return cat(parts);
     }),

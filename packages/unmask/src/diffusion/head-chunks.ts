@@ -126,7 +126,11 @@ function hold({ hidden_ND, head }: HeadRows, recompute: Recompute | undefined): 
 const wideOf = ({ weight_VD }: Head) => (weight_VD.dtype === "float64" ? "float64" : "float32");
 
 /** float32, or float64 for float64 weights. */
-function logitsOf(hidden_ND: Tensor, { weight_VD, bias_V, column_V }: Head, products?: ProductDtype): Tensor {
+export function logitsOf(
+  hidden_ND: Tensor,
+  { weight_VD, bias_V, column_V }: Head,
+  products?: ProductDtype,
+): Tensor {
   const raw_NC = mixedLinear(hidden_ND, weight_VD, bias_V, { products: products ?? "float32" });
   const logits_NC = convert(raw_NC, raw_NC.dtype === "float64" ? "float64" : "float32", undefined);
   return column_V === undefined ? logits_NC : add(logits_NC, column_V);

@@ -57,10 +57,13 @@ function criticPhase(options: Options): DidiPhase {
   return {
     name: "critic",
     updates: "critic",
-    loss({ critic }, batch, { place, totals, products }) {
+    loss({ critic }, batch, { place, totals, products, recompute }) {
       const iterate = moved.get(critic) !== place.step;
       moved.set(critic, place.step);
-      return criticLoss(critic, batch, { options, products, totals: counts(totals), iterate });
+      return criticLoss(critic, batch, {
+        ...{ options, products, recompute, iterate },
+        totals: counts(totals),
+      });
     },
   };
 }
@@ -71,7 +74,7 @@ function studentPhase(options: Options): DidiPhase {
     name: "student",
     updates: "student",
     active: (step) => step >= discriminatorWarmupSteps && step % studentUpdateEvery === 0,
-    loss(networks, batch, { totals, products }) {
+    loss(networks, batch, { totals, products, recompute }) {
       const rewards = sequenceRewards(
         criticLogits(networks.critic, batch, { options, products }),
         batch,
@@ -82,7 +85,8 @@ function studentPhase(options: Options): DidiPhase {
         (advantage, row) => timeWeight(batch.times[row]!, options) * advantage,
       );
       const { loss, terms } = studentLoss(networks, batch, {
-        ...{ options, products, totals: counts(totals), coefficients },
+        ...{ options, products, recompute, coefficients },
+        totals: counts(totals),
       });
       const reward = rewards.reduce((sum, one) => sum + one, 0) / Math.max(1, totals.sequences!);
       return { loss, terms: { ...terms, reward } };

@@ -22,17 +22,17 @@ import {
 import { sigma } from "../../../../packages/unmask/dist/diffusion/schedule.js";
 import { criticLogits, criticLoss } from "../../../../packages/unmask/dist/distill/didi/critic.js";
 import { didiOptions } from "../../../../packages/unmask/dist/distill/didi/options.js";
-import {
-  logProbabilitiesOf,
-  studentLogProbabilities,
-  studentLoss,
-} from "../../../../packages/unmask/dist/distill/didi/policy.js";
+import { studentLoss } from "../../../../packages/unmask/dist/distill/didi/policy.js";
 import { countsOf, hide, written } from "../../../../packages/unmask/dist/distill/didi/prepare.js";
 import {
   advantages,
   sequenceRewards,
   timeWeight,
 } from "../../../../packages/unmask/dist/distill/didi/reward.js";
+import {
+  logProbabilitiesOf,
+  studentLogProbabilities,
+} from "../../../../packages/unmask/dist/distill/didi/rows.js";
 import { statesOf, writtenTokens } from "../../../../packages/unmask/dist/distill/didi/states.js";
 import { defaults, numbersOf } from "../mdlm/model.mjs";
 import {

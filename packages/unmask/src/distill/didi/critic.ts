@@ -21,6 +21,7 @@ import {
   narrow,
   noGrad,
   type ProductDtype,
+  type Recompute,
   reshape,
   scope,
   sum,
@@ -41,13 +42,19 @@ export interface Critic {
   /** One logit a position [B, L], high for real text. */
   logits(
     ids_BL: Tensor,
-    options: { sigma_B: Tensor; products?: ProductDtype | undefined; iterate?: boolean | undefined },
+    options: {
+      sigma_B: Tensor;
+      products?: ProductDtype | undefined;
+      recompute?: Recompute | undefined;
+      iterate?: boolean | undefined;
+    },
   ): Tensor;
 }
 
 export interface CriticContext {
   readonly options: DidiOptions;
   readonly products?: ProductDtype | undefined;
+  readonly recompute?: Recompute | undefined;
   readonly totals: DidiCounts;
   /** A power iteration of the spectral norm first: once a step, whatever the number of micro-batches. */
   readonly iterate: boolean;
@@ -102,13 +109,13 @@ function forward(
   critic: Critic,
   { rows, length, times }: DidiBatch,
   groups: readonly Int32Array[],
-  { options, products, iterate }: Omit<CriticContext, "totals">,
+  { options, ...given }: Omit<CriticContext, "totals">,
 ): Tensor {
   const device = deviceOf(critic);
   const ids_BL = cat(groups.map((ids) => int64(ids, { shape: [rows, length], device })));
   const levels = groups.flatMap(() => Array.from(times, (time) => sigma(options.schedule, time)));
   const sigma_B = tensor(Float32Array.from(levels), undefined, { device });
-  return critic.logits(ids_BL, { sigma_B, products, iterate });
+  return critic.logits(ids_BL, { ...given, sigma_B });
 }
 
 /** The critic's logits of the hidden fake texts, [rows · length], without gradient. */

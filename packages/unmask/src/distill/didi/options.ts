@@ -101,7 +101,11 @@ export interface DidiOptions {
 
 /** What has no default. */
 type Needed = "vocabularySize" | "maskId";
-export type DidiSettings = Pick<DidiOptions, Needed> & Partial<Omit<DidiOptions, Needed>>;
+type Chosen = Omit<DidiOptions, Needed>;
+/** Options as they are given: what is undefined has its default. */
+export type DidiSettings = Pick<DidiOptions, Needed> & {
+  readonly [Name in keyof Chosen]?: Chosen[Name] | undefined;
+};
 
 const common: Omit<DidiOptions, Needed | "fidelity"> = {
   schedule: logLinear(),

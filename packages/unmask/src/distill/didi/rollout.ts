@@ -13,6 +13,7 @@ import {
   indexSelect,
   narrow,
   type ProductDtype,
+  type Recompute,
   reshape,
   scope,
   type Tensor,
@@ -22,8 +23,10 @@ import {
   uniformAt,
   unsqueeze,
 } from "@unmask/torch";
+import { invariant } from "../../base/errors.ts";
 import { fillUniform, streams } from "../../base/rng.ts";
-import { drawSoftmaxTokens } from "../../diffusion/draw.ts";
+import { drawHeadTokens, drawSoftmaxTokens } from "../../diffusion/draw.ts";
+import type { HeadRows } from "../../diffusion/head-chunks.ts";
 import { maskColumn } from "../../diffusion/objective.ts";
 import { revealProbability, reverseTimes } from "../../diffusion/schedule.ts";
 import type { Network } from "../../models/family.ts";
@@ -31,7 +34,7 @@ import type { DidiOptions } from "./options.ts";
 import { type DidiPlan, draws, written } from "./prepare.ts";
 
 /** The part of a network that is asked. */
-export type Denoiser = Pick<Network, "logits" | "parameters">;
+export type Denoiser = Pick<Network, "logits" | "headRows" | "parameters">;
 
 /** Texts as the steps left them, each [rows · length]. */
 export interface DidiBatch extends DidiPlan {
@@ -106,7 +109,7 @@ function firstStep(student: Denoiser, plan: DidiPlan, { options, products }: For
   const { rows, length, start, steps, lost, seed, sequences } = plan;
   const device = deviceOf(student);
   const { first, of, columns } = beginnings(plan);
-  const logits_NV = openLogits(student, {
+  const draw = drawing(student, {
     ids: Int32Array.from(first.flatMap((row) => [...start.subarray(row * length, (row + 1) * length)])),
     length,
     reads: columns.flatMap((own, s) => own.map((column) => s * length + column)),
@@ -121,9 +124,8 @@ function firstStep(student: Denoiser, plan: DidiPlan, { options, products }: For
     const members = Array.from({ length: rows }, (_, row) => row).filter((row) => of[row] === s);
     const uniforms_ML = indexSelect(uniforms_BL, 0, int64(members, { device }));
     const uniforms_KM = contiguous(t(indexSelect(uniforms_ML, 1, int64(own, { device }))));
-    const tokens_KM = drawSoftmaxTokens(narrow(logits_NV, 0, read, own.length), uniforms_KM);
+    const tokens = draw(uniforms_KM, read);
     read += own.length;
-    const tokens = toNumbers(tokens_KM);
     members.forEach((row, m) => {
       own.forEach((column, k) => {
         const flat = row * length + column;
@@ -148,10 +150,10 @@ function fill(network: Denoiser, texts: Int32Array, { plan, context, step, posit
   const device = deviceOf(network);
   const { length, seed, sequences } = plan;
   const tokens = scope(() => {
-    const logits_NV = openLogits(network, { ids: texts, length, reads: positions, ...context });
+    const draw = drawing(network, { ids: texts, length, reads: positions, ...context });
     const uniforms_BL = uniformAt({ seed, stream: streams.token, sequences, step }, length, device);
     const uniforms_N = indexSelect(reshape(uniforms_BL, [-1]), 0, int64(positions, { device }));
-    return toNumbers(drawSoftmaxTokens(logits_NV, unsqueeze(uniforms_N, 1)));
+    return draw(unsqueeze(uniforms_N, 1), 0);
   });
   const result = Int32Array.from(texts);
   positions.forEach((flat, i) => {
@@ -184,17 +186,44 @@ function teacherTexts(teacher: Denoiser, plan: DidiPlan, context: ForwardContext
 }
 
 export interface Reads extends ForwardContext {
+  readonly recompute?: Recompute | undefined;
   readonly ids: Int32Array;
   readonly length: number;
   /** Flat positions whose logits are wanted. */
   readonly reads: readonly number[];
 }
 
-/** Logits [N, V] of the positions, the mask's out of reach. */
-export function openLogits(network: Denoiser, { ids, length, reads, options, products }: Reads): Tensor {
+/** One forward, and then tokens of its reads from `first` on, as many as there are rows of uniform numbers [K, M]. */
+function drawing(network: Denoiser, reads: Reads): (uniforms_KM: Tensor, first: number) => number[] {
+  const count = ({ shape }: Tensor) => shape[0]!;
+  if (network.headRows === undefined) {
+    const logits_NV = openLogits(network, reads);
+    return (uniforms_KM, first) =>
+      toNumbers(drawSoftmaxTokens(narrow(logits_NV, 0, first, count(uniforms_KM)), uniforms_KM));
+  }
+  const { hidden_ND, head } = openRows(network, reads);
+  return (uniforms_KM, first) => {
+    const own_KD = narrow(hidden_ND, 0, first, count(uniforms_KM));
+    return toNumbers(drawHeadTokens({ hidden_ND: own_KD, head }, uniforms_KM, reads.products));
+  };
+}
+
+/** What the logits of the positions are made of, the mask's out of reach. */
+export function openRows(network: Denoiser, { ids, length, reads, options, ...given }: Reads): HeadRows {
   const device = deviceOf(network);
   const ids_BL = int64(ids, { shape: [ids.length / length, length], device });
-  const logits_NV = network.logits(ids_BL, int64(reads, { device }), { products });
+  invariant(network.headRows !== undefined, "a network in training gives what multiplies to its logits");
+  const { hidden_ND, head } = network.headRows(ids_BL, int64(reads, { device }), given);
+  const dtype = head.weight_VD.dtype === "float64" ? "float64" : "float32";
+  const column = maskColumn(options.vocabularySize, options.maskId);
+  return { hidden_ND, head: { ...head, column_V: tensor(column, undefined, { dtype, device }) } };
+}
+
+/** Logits [N, V] of the positions, the mask's out of reach. */
+export function openLogits(network: Denoiser, { ids, length, reads, options, ...given }: Reads): Tensor {
+  const device = deviceOf(network);
+  const ids_BL = int64(ids, { shape: [ids.length / length, length], device });
+  const logits_NV = network.logits(ids_BL, int64(reads, { device }), given);
   const column = tensor(maskColumn(options.vocabularySize, options.maskId), undefined, { device });
   return add(logits_NV, column);
 }
