@@ -60,9 +60,9 @@ export const blockEntropyDecoder: Decoder = {
     entropy_threshold: {
       kind: "number",
       default: 0.5,
-      min: 0,
+      min: -1,
       aliases: ["threshold"],
-      doc: "Writes every token whose distribution has at most this entropy, in nats.",
+      doc: "Writes every token whose distribution has at most this entropy, in nats; below 0 one token a forward.",
     },
     temperature: sharedOptions.temperature,
   },
