@@ -134,7 +134,7 @@ describe.each(families)("d3LLM on %s", (family) => {
     const total = expected.cross_entropy + expected.complementary_cross_entropy + entropyWeight * entropies;
     expect(item(loss)).toBeCloseTo(total / 4, 9);
     expect(terms.window).toBeCloseTo(4, 9);
-    expect(terms.mask_ratio).toBeCloseTo(mean(batch.ratios), 9);
+    expect(terms.mask_ratio).toBeCloseTo(mean(batch.ratios.slice(0, 4)), 9); // the last row has no answer
     expect(positions!.losses_N.size).toBe(positions!.times.length);
   });
 

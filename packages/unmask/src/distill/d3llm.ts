@@ -94,7 +94,8 @@ export function d3llmLoss(student: Network, batch: D3llmBatch, context: LossCont
   let loss = add(first.crossEntropy, mul(first.entropy, entropyWeight));
   if (second !== undefined) loss = add(loss, second.crossEntropy);
   if (second !== undefined && complementaryEntropy) loss = add(loss, mul(second.entropy, entropyWeight));
-  const share = 1 / Math.max(1, totals.rows ?? batch.rows);
+  const learning = learningRows(batch);
+  const share = 1 / Math.max(1, (totals.rows ?? batch.rows) - (totals.empty ?? batch.empty));
   return {
     loss: div(loss, divisor),
     terms: {
@@ -108,12 +109,17 @@ export function d3llmLoss(student: Network, batch: D3llmBatch, context: LossCont
             complementary_entropy: second.entropy,
             complementary_accuracy: second.accuracy,
           }),
-      mask_ratio: batch.ratios.reduce((a, b) => a + b, 0) * share,
-      window: batch.windowSize * batch.rows * share,
+      mask_ratio: learning.reduce((sum, row) => sum + batch.ratios[row]!, 0) * share,
+      window: batch.windowSize * learning.length * share,
     },
     positions: { losses_N: rows.crossEntropy_N, times: feed.shares },
   };
 }
+
+/** Rows in which anything is scored. */
+const learningRows = ({ halves }: D3llmBatch): number[] => [
+  ...new Set(halves.flatMap(({ rows }) => Array.from(rows))),
+];
 
 /** Both inputs as one batch, the second below the first. */
 function bothHalves({ rows, length, halves, real }: D3llmBatch): Read & {
