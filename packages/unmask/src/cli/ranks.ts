@@ -56,12 +56,15 @@ export function startRanks(
       for (const child of running()) child.kill(name);
     },
     stop: async (patience) => {
-      for (const child of running()) child.kill("SIGTERM");
-      const timer = setTimeout(() => {
-        for (const child of running()) child.kill("SIGKILL");
-      }, 1000 * patience);
+      const all = (name: NodeJS.Signals) => running().forEach((child) => void child.kill(name));
+      all("SIGTERM");
+      // The first asks a verb to stop where it can be gone on from; it may wait there for the dead rank.
+      const timers = [
+        setTimeout(all, 200 * patience, "SIGTERM"),
+        setTimeout(all, 1000 * patience, "SIGKILL"),
+      ];
       await Promise.all(ends);
-      clearTimeout(timer);
+      timers.forEach(clearTimeout);
     },
   };
 }
