@@ -4,11 +4,11 @@
 
 import { join } from "node:path";
 import { resolveConfig } from "../../packages/unmask/dist/cli/config.js";
+import { openExamples } from "../../packages/unmask/dist/data/open.js";
 import { absorbingNoise } from "../../packages/unmask/dist/diffusion/noise.js";
 import { logLinear } from "../../packages/unmask/dist/diffusion/schedule.js";
-import { load, maskIdOf } from "../../packages/unmask/dist/generate/load.js";
+import { load, maskIdOf, tokenizerOf } from "../../packages/unmask/dist/generate/load.js";
 import { trainConfigSchema } from "../../packages/unmask/dist/train/config.js";
-import { loadTrainingData, rowAt } from "../../packages/unmask/dist/train/data.js";
 import { heldOutLoss } from "../../packages/unmask/dist/train/held-out.js";
 import { rowMethod } from "../../packages/unmask/dist/train/masked-method.js";
 import { hardware } from "../lib/machine.mjs";
@@ -61,12 +61,12 @@ export async function main(args) {
 async function measure(run, dtype) {
   const { config } = resolveConfig(trainConfigSchema, { file: join(run, "config.yaml") });
   const model = await load(run, { dtype });
-  const data = await loadTrainingData(config, model.tokenizer);
+  const length = model.facts.contextLength;
+  const { heldOut } = await openExamples(config.data, tokenizerOf(model), { seed: config.seed, length });
   const { vocabularySize } = model.facts;
   const noise = absorbingNoise({ schedule: logLinear(), vocabularySize, maskId: maskIdOf(model) });
-  const examples = Array.from({ length: Math.min(rows, data.heldOut.count) }, (_, row) =>
-    rowAt(data.heldOut, row),
-  );
+  const count = Math.min(rows, heldOut?.count ?? 0);
+  const examples = (await heldOut?.at(Array.from({ length: count }, (_, row) => row))) ?? [];
   const method = rowMethod(noise);
   const nelbo = heldOutLoss(model.network, method, examples, { seed: 0, products: "float32", draws });
   const bytes = [...model.network.parameters.values()].reduce((sum, { size, dtype: stored }) => {

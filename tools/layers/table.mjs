@@ -80,8 +80,11 @@ const unmask = {
       reason: "grading looks at answers, not at how they came about",
     },
     rollout: {
-      may: ["base", "trajectory", "text", "models", "decode", "generate", "grade"],
-      reason: "rollouts record; they neither score nor train",
+      may: [
+        ...["base", "language", "trajectory", "text", "data", "models", "decode", "generate", "grade"],
+        "torch",
+      ],
+      reason: "rollouts record answers, and keep those that graders find right; they do not train",
     },
     train: {
       may: ["base", "language", "text", "data", "diffusion", "models", "torch"],

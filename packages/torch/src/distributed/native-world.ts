@@ -85,6 +85,10 @@ export class NativeWorld implements World {
     return (isList ? results : Object.fromEntries(names.map((name, i) => [name, results[i]!]))) as Result;
   }
 
+  async next(counter: string): Promise<number> {
+    return (await this.member.store.add(`next/${counter}`, 1)) - 1;
+  }
+
   barrier(): Promise<void> {
     return this.run(meet);
   }

@@ -30,6 +30,8 @@ export interface World {
     values: Values,
     operation?: Reduction,
   ): Promise<{ [Name in keyof Values]: number }>;
+  /** The next number, from 0, of a counter that all ranks share: each is given once. Any rank may ask at any time. */
+  next(counter: string): Promise<number>;
   /** Resolves once every rank has called it. */
   barrier(): Promise<void>;
   /** The orderly end: waits for the others and leaves. Every rank calls it once, last. */
@@ -37,6 +39,9 @@ export interface World {
   /** Ends the job: every other rank's collectives fail with a message that names this rank and the reason. */
   fail(reason: string): Promise<void>;
 }
+
+/** Of the world of one process. */
+const counters = new Map<string, number>();
 
 /** A world of one process: it costs nothing and needs no store. */
 export const soloWorld: World = {
@@ -48,6 +53,11 @@ export const soloWorld: World = {
   allReduce: async () => {},
   allGather: async (tensor) => [tensor],
   allReduceNumbers: async (values) => values as { [Name in keyof typeof values]: number },
+  next: async (counter) => {
+    const number = counters.get(counter) ?? 0;
+    counters.set(counter, number + 1);
+    return number;
+  },
   barrier: async () => {},
   close: async () => {},
   fail: async () => {},

@@ -120,7 +120,8 @@ describe("right use", () => {
       command.options.map(({ long }) => long?.slice(2)).join(" "),
     ]);
     expect(Object.fromEntries(flags)).toEqual({
-      train: "data out resume dry-run seed steps minutes device dtype",
+      train: "data out resume dry-run schema seed steps minutes device dtype",
+      rollout: "model data out dry-run schema seed device dtype",
       generate: `model revision prompt suffix chat system max-new-tokens length count decoder ${decoderFlags} ${ending} fill-all trajectory batch-size adapter device dtype`,
       chat: `model revision system max-new-tokens decoder ${decoderFlags} ${ending} adapter device dtype`,
       merge: "model adapter out",

@@ -41,6 +41,7 @@ export function program(): Command {
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true });
   addTrain(root);
+  addRollout(root);
   addGenerate(root, verb);
   addChat(root, verb);
   addMerge(root);
@@ -68,12 +69,13 @@ export function program(): Command {
 function addTrain(root: Command): void {
   root
     .command("train")
-    .description("train a model on a text")
+    .description("train a model, fresh or one you have, on texts, chats or answers")
     .argument("[config-and-changes...]", "CONFIG.yaml and key=value, such as train.steps=100")
     .option("--data <file>", "UTF-8 text or JSONL, with built-in settings for its size")
     .option("--out <dir>", "folder of the run")
     .option("--resume", "go on with the run in that folder")
     .option("--dry-run", "print plan, memory and steps; train nothing")
+    .option("--schema", "print the JSON Schema of CONFIG.yaml, for editors")
     .option("--seed <n>", "random numbers", seed)
     .option("--steps <n>", "training steps", wholeNumber("--steps", { least: 1, example: 5000 }))
     .option(
@@ -84,6 +86,22 @@ function addTrain(root: Command): void {
     .option("--device <name>", "cpu, cuda or cuda:<index>")
     .option("--dtype <name>", "of matrix products: auto, float32 or bfloat16")
     .action(verb(async (options, args) => (await import("./train.ts")).trainVerb(args, options)));
+}
+
+function addRollout(root: Command): void {
+  root
+    .command("rollout")
+    .description("record a teacher's answers to prompts, for distillers to learn from")
+    .argument("[config-and-changes...]", "CONFIG.yaml and key=value, such as shard_size=100")
+    .option("--model <dir>", "the teacher: folder of a run or of a model, or a Hugging Face id")
+    .option("--data <file>", "prompts: JSONL, Parquet, a folder, or a dataset of the hub")
+    .option("--out <dir>", "folder of the trajectories; the same command goes on with it")
+    .option("--dry-run", "count the prompts; write nothing")
+    .option("--schema", "print the JSON Schema of CONFIG.yaml, for editors")
+    .option("--seed <n>", "random numbers", seed)
+    .option("--device <name>", "cpu, cuda or cuda:<index>")
+    .option("--dtype <name>", "of the weights: auto, float32, bfloat16 or int8")
+    .action(verb(async (options, args) => (await import("./rollout.ts")).rolloutVerb(args, options)));
 }
 
 function addForward(root: Command): void {
@@ -253,6 +271,7 @@ export async function main(args: readonly string[]): Promise<number> {
 /** The keys of verbs that take a configuration, in their help. */
 const keysOf: Readonly<Record<string, () => Promise<string>>> = {
   train: async () => (await import("./train.ts")).trainKeys(),
+  rollout: async () => (await import("./rollout.ts")).rolloutKeys(),
   eval: async () => (await import("./eval.ts")).evalKeys(),
 };
 

@@ -229,7 +229,7 @@ describe("the configuration of training", () => {
 
   it("describes every key with its default", () => {
     const help = describeKeys(trainConfigSchema);
-    expect(help).toMatch(/^ {2}train\.learning_rate +.*a number above 0 \(default 0\.003\)$/m);
-    expect(help).toMatch(/^ {2}data\.path +UTF-8 text/m);
+    expect(help).toMatch(/^ {2}train\.batch_size +.*a whole number of at least 1 \(default 64\)$/m);
+    expect(help).toMatch(/^ {2}data\.path +file, folder/m);
   });
 });

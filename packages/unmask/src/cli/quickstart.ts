@@ -89,7 +89,7 @@ function languageConfig({ out, seed }: QuickstartOptions): TrainConfig {
   return trainConfigSchema.parse({
     data: { path, layout: "pad", held_out: 0.02 },
     tokenizer: { kind: "words" },
-    model: { hidden_size: 128, blocks: 3, heads: 4, length: describe(size).words + 1 },
+    model: { hidden_size: 128, blocks: 3, heads: 4, length: describe(size).words + 2 },
     train: { steps: 4000, minutes: minutes(), batch_size: 64, learning_rate: 3e-3, evaluate_every: 1000 },
     seed,
     out,

@@ -12,7 +12,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import type { World } from "@unmask/torch";
+import { z } from "zod";
 import { ConfigError, UsageError } from "../base/errors.ts";
+import type { BaseModel } from "../train/base-model.ts";
 import { type TrainConfig, trainConfigSchema } from "../train/config.ts";
 import type { EventOf } from "../train/events.ts";
 import type { TrainOptions as Hooks } from "../train/train.ts";
@@ -21,6 +24,7 @@ import { interruptedExitCode, onInterrupt } from "./interrupt.ts";
 import { duration } from "./numbers.ts";
 import { renderStart, TrainProgress } from "./progress.ts";
 import { ignoreClosedOutput } from "./terminal.ts";
+import { together } from "./together.ts";
 
 export interface TrainOptions {
   readonly data?: string;
@@ -33,30 +37,46 @@ export interface TrainOptions {
   readonly dtype?: string;
   readonly json?: boolean;
   readonly dryRun?: boolean;
+  readonly schema?: boolean;
 }
 
 export const trainKeys = (): string => describeKeys(trainConfigSchema);
 
+/** JSON Schema of CONFIG.yaml, for editors. */
+export const trainSchema = (): object => z.toJSONSchema(trainConfigSchema, { io: "input" });
+
 /** Returns the exit code. */
 export async function trainVerb(positionals: readonly string[], options: TrainOptions): Promise<number> {
+  if (options.schema === true) {
+    process.stdout.write(`${JSON.stringify(trainSchema(), null, 2)}\n`);
+    return 0;
+  }
   const { config, changes } = resolveTraining(positionals, options);
-  if (options.resume !== true && options.dryRun !== true) refuseOccupied(config.out);
-  refuseUnwritable(config.out);
   ignoreClosedOutput(); // a run goes on when `| head` has gone
   const { checkDevice } = await import("./device.ts");
   checkDevice(config.device);
-  const { planTraining, train } = await import("../train/train.ts");
-  if (options.dryRun === true) {
-    const start = await planTraining(config);
-    for (const change of options.json ? [] : changes) process.stdout.write(`${change}\n`);
-    process.stdout.write(options.json ? `${JSON.stringify(start)}\n` : `${renderStart(start)}\n`);
-    return 0;
-  }
-  const progress = new TrainProgress({ output: options.json ? process.stderr : process.stdout });
-  for (const change of changes) progress.say(change);
-  const interrupt = onInterrupt(() =>
-    progress.say("Stopping after this step; Ctrl-C again to exit at once."),
-  );
+  return together((world) => runTraining({ config, changes }, options, world));
+}
+
+interface Resolved {
+  readonly config: TrainConfig;
+  readonly changes: readonly string[];
+}
+
+async function runTraining(resolved: Resolved, options: TrainOptions, world: World): Promise<number> {
+  const { config } = resolved;
+  const first = world.rank === 0;
+  if (first && options.resume !== true && options.dryRun !== true) refuseOccupied(config.out);
+  if (first) refuseUnwritable(config.out);
+  const { path, revision } = config.model;
+  const { baseModel } = await import("./base-model.ts");
+  const base = path === undefined ? undefined : await baseModel(path, { revision, output: process.stderr });
+  if (options.dryRun === true) return first ? dryRun(resolved, options, base) : 0;
+  const { train } = await import("../train/train.ts");
+  const progress = new TrainProgress({ output: options.json === true ? process.stderr : process.stdout });
+  const say = (text: string) => first && progress.say(text);
+  for (const change of resolved.changes) say(change);
+  const interrupt = onInterrupt(() => say("Stopping after this step; Ctrl-C again to exit at once."));
   let finish: EventOf<"finish"> | undefined;
   const onEvent: NonNullable<Hooks["onEvent"]> = (event) => {
     // Only now has everything been checked, so that a refused run leaves nothing behind.
@@ -65,24 +85,32 @@ export async function trainVerb(positionals: readonly string[], options: TrainOp
     progress.onEvent(event);
   };
   try {
-    const result = await train(config, {
-      onEvent,
-      signal: interrupt.signal,
-      resume: options.resume === true,
-    });
+    const resume = options.resume === true;
+    const result = await train(config, { onEvent, signal: interrupt.signal, resume, base, world });
     progress.end();
     const interrupted = result.reason === "interrupted";
-    if (options.json)
-      process.stdout.write(`${JSON.stringify({ ...result, model: join(result.folder, "model") })}\n`);
-    else
-      process.stdout.write(
-        `${summary(config, { interrupted, step: result.step, seconds: finish?.seconds, metrics: result.metrics })}\n`,
-      );
+    const { step, metrics } = result;
+    const text = options.json
+      ? JSON.stringify({ ...result, model: join(result.folder, "model") })
+      : summary(config, { interrupted, step, seconds: finish?.seconds, metrics });
+    if (first) process.stdout.write(`${text}\n`);
     return interrupted ? interruptedExitCode : 0;
   } finally {
     progress.end();
     interrupt.release();
   }
+}
+
+async function dryRun(
+  { config, changes }: Resolved,
+  { json }: TrainOptions,
+  base: BaseModel | undefined,
+): Promise<number> {
+  const { planTraining } = await import("../train/train.ts");
+  const start = await planTraining(config, base);
+  for (const change of json ? [] : changes) process.stdout.write(`${change}\n`);
+  process.stdout.write(json ? `${JSON.stringify(start)}\n` : `${renderStart(start)}\n`);
+  return 0;
 }
 
 /** Configuration of a run from the command line. With --resume the run's own configuration lies at the bottom. */

@@ -52,7 +52,7 @@ export class EpochRows {
   }
 
   #reader(file: number, cursor: Cursor): Open {
-    return { file, cursor, rows: rowsOf(this.#files[file]!, this.#config, cursor) };
+    return { file, cursor, rows: rowsOf(this.#files[file]!, this.#config, { from: cursor }) };
   }
 
   get state(): RowsState {

@@ -15,10 +15,21 @@ import type { Cursor, Row } from "./row.ts";
 import type { Tally } from "./tally.ts";
 import { textRows } from "./text-rows.ts";
 
-export async function* rowsOf(file: DataFile, config: DataConfig, from?: Cursor): AsyncGenerator<Row> {
+export interface ReadOptions {
+  readonly from?: Cursor | undefined;
+  /** Fields besides those that the configuration names. */
+  readonly fields?: readonly string[] | undefined;
+}
+
+export async function* rowsOf(
+  file: DataFile,
+  config: DataConfig,
+  { from, fields = [] }: ReadOptions = {},
+): AsyncGenerator<Row> {
   const path = await file.path();
   const options = { name: file.name, from };
-  if (file.kind === "parquet") yield* parquetRows(path, { ...options, columns: wantedFields(config) });
+  if (file.kind === "parquet")
+    yield* parquetRows(path, { ...options, columns: [...wantedFields(config), ...fields] });
   else if (file.kind === "jsonl") yield* jsonRows(path, options);
   else yield* textRows(path, { ...options, unit: config.text_unit, field: config.field });
 }

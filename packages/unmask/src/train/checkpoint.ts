@@ -42,6 +42,8 @@ export interface Counters {
   tokens: number;
   /** By network. */
   updates: Record<string, { optimiser: number; average: number }>;
+  /** Where a stream of data is read on, as its source gave it; absent for data in memory. */
+  position?: unknown;
   /** Digest of what must not change between parts of a run: data, tokenizer, model, optimiser settings. */
   fingerprint: string;
 }
@@ -153,6 +155,21 @@ function removeUnfinished(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (name.startsWith(unfinished)) rmSync(join(folder, name), { recursive: true, force: true });
   }
+}
+
+export const newCounters = (fingerprint: string): Counters => ({
+  step: 0,
+  smoothedLoss: 0,
+  seconds: 0,
+  tokens: 0,
+  updates: {},
+  fingerprint,
+});
+
+/** Counters of the newest whole checkpoint. */
+export function peekCounters(folder: string): Counters | undefined {
+  const step = checkpointSteps(folder).at(-1);
+  return step === undefined ? undefined : readCounters(join(folder, `step-${step}`, countersFile));
 }
 
 /** Restores the newest whole checkpoint into `trained`; undefined if there is none. */

@@ -36,6 +36,8 @@ export interface Run<Networks, Example, Prepared, Batch> extends Job<Networks, E
   readonly start: EventOf<"start">;
   /** Figures on held-out data; the last one of a run may look at more of it. */
   evaluate?(when: { step: number; last: boolean }): Promise<Metrics | undefined> | Metrics | undefined;
+  /** Where the data is read on after a resume, for sources that need to know. */
+  position?(): unknown;
   /** Writes the models that come of it. */
   exportModels(): Promise<void>;
 }
@@ -67,6 +69,8 @@ export async function runLoop<Networks, Example, Prepared, Batch>(
   const save = async (): Promise<void> => {
     if (saved === counters.step || counters.step === 0) return;
     saved = counters.step;
+    const position = run.position?.();
+    if (position !== undefined) counters.position = position;
     const options = { world, keep: settings.keep };
     const folder = await saveCheckpoint(join(settings.folder, "checkpoints"), run.trained, counters, options);
     emit({ type: "checkpoint", step: saved, folder });

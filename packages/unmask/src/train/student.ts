@@ -1,38 +1,38 @@
 // The network that a run trains: a fresh one, or a checkpoint with all of its weights or adapters beside them.
 
-import { mkdirSync } from "node:fs";
 import { clone, copy_, type Device, noGrad, scope, setRequiresGrad, type Tensor } from "@unmask/torch";
 import type { Network } from "../models/family.ts";
-import { initialiseMdlm } from "../models/initialise.ts";
+import { type FreshModel, initialiseFresh, saveFresh } from "../models/fresh.ts";
 import { loadNetwork } from "../models/load.ts";
 import { adapterParameters } from "../models/lora.ts";
 import { createAdapters } from "../models/lora-create.ts";
 import { saveAdapter } from "../models/lora-save.ts";
-import { Mdlm, type MdlmConfig } from "../models/mdlm.ts";
-import { saveModel } from "../models/mdlm-save.ts";
 import { saveLike } from "../models/save.ts";
 
 export interface StudentNetwork {
   readonly network: Network;
   /** What is trained, by name. */
   readonly parameters: ReadonlyMap<string, Tensor>;
-  /** A network that computes with other values of the trained parameters, such as their average. */
+  /** Runs `use` with a network that computes with other values of the trained parameters, such as their average. */
   withValues<Result>(values: ReadonlyMap<string, Tensor>, use: (network: Network) => Result): Result;
   /** Writes a model (or an adapter) with these values of the trained parameters into a new folder. */
   save(folder: string, values: ReadonlyMap<string, Tensor>): void;
   dispose(): void;
 }
 
-export function freshMdlm(config: MdlmConfig, seed: number, device: Device): StudentNetwork {
-  const parameters = initialiseMdlm(config, seed, device);
+export type TrainedDtype = "float32" | "bfloat16";
+
+export function freshStudent(
+  model: FreshModel,
+  options: { readonly seed: number; readonly device: Device; readonly dtype: TrainedDtype },
+): StudentNetwork {
+  const parameters = initialiseFresh(model, options);
+  const networkOf = (values: ReadonlyMap<string, Tensor>) => model.family.create(model.config, values);
   return {
-    network: new Mdlm(config, parameters),
+    network: networkOf(parameters),
     parameters,
-    withValues: (values, use) => use(new Mdlm(config, values)),
-    save(folder, values) {
-      mkdirSync(folder, { recursive: true });
-      saveModel(folder, config, values);
-    },
+    withValues: (values, use) => use(networkOf(values)),
+    save: (folder, values) => saveFresh(folder, model, values),
     dispose: () => disposeAll(parameters.values()),
   };
 }
@@ -46,8 +46,8 @@ export interface AdapterOptions {
 
 export interface LoadedStudentOptions {
   readonly device: Device;
-  /** dtype of the weights in memory; as stored by default. Below float32 the optimiser keeps float32 masters. */
-  readonly dtype?: "float32" | "bfloat16" | undefined;
+  /** dtype of the weights in memory, or as stored. Below float32 the optimiser keeps float32 masters. */
+  readonly dtype: TrainedDtype | "auto";
   /** Adapters instead of all weights. */
   readonly adapter?: AdapterOptions | undefined;
   readonly seed: number;
@@ -56,7 +56,7 @@ export interface LoadedStudentOptions {
 }
 
 export function loadedStudent(folder: string, options: LoadedStudentOptions): StudentNetwork {
-  const { device, dtype = "auto", adapter, seed, name } = options;
+  const { device, dtype, adapter, seed, name } = options;
   const loaded = loadNetwork(folder, { device, dtype, copy: adapter === undefined });
   const set =
     adapter === undefined
@@ -69,7 +69,6 @@ export function loadedStudent(folder: string, options: LoadedStudentOptions): St
     parameters,
     withValues: (values, use) => exchanged(parameters, values, () => use(loaded.network)),
     save(target, values) {
-      mkdirSync(target, { recursive: true });
       if (set === undefined) saveLike(loaded, values, { folder: target });
       else exchanged(parameters, values, () => saveAdapter(target, set));
     },
@@ -86,8 +85,7 @@ function exchanged<Result>(
   values: ReadonlyMap<string, Tensor>,
   use: () => Result,
 ): Result {
-  const [name] = parameters.keys();
-  if (name === undefined || values.get(name) === parameters.get(name)) return use();
+  if ([...parameters].every(([name, one]) => values.get(name) === one)) return use();
   return noGrad(() =>
     scope(() => {
       const own = new Map([...parameters].map(([key, one]) => [key, clone(one)]));

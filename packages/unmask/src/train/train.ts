@@ -1,6 +1,7 @@
 // Training as `unmask train` does it: a configuration in, a folder with checkpoints, metrics and a model out.
 
 import type { World } from "@unmask/torch";
+import type { BaseModel } from "./base-model.ts";
 import type { TrainConfig } from "./config.ts";
 import type { EventOf, TrainHooks } from "./events.ts";
 import { runLoop, type TrainResult } from "./loop.ts";
@@ -9,21 +10,26 @@ import { planRun, prepareRun, startEvent } from "./run.ts";
 export interface TrainOptions extends TrainHooks {
   /** Go on from the newest checkpoint in the folder. */
   readonly resume?: boolean | undefined;
+  /** The model that config.model.path names. */
+  readonly base?: BaseModel | undefined;
   /** The processes that train together; this one alone by default. */
   readonly world?: World | undefined;
 }
 
 /** Trains (or goes on training) as configured; resolves when done or interrupted, with the model saved. */
 export async function train(config: TrainConfig, options: TrainOptions = {}): Promise<TrainResult> {
-  const run = await prepareRun(config, options.resume === true, options.world);
+  const { base, world } = options;
+  const run = await prepareRun(config, { resume: options.resume === true, base, world });
   try {
     return await runLoop(run, options);
   } finally {
-    run.dispose();
+    await run.dispose();
   }
 }
 
 /** The start event that training would begin with; reads the data and allocates nothing. */
-export async function planTraining(config: TrainConfig): Promise<EventOf<"start">> {
-  return startEvent(await planRun(config));
+export async function planTraining(config: TrainConfig, base?: BaseModel): Promise<EventOf<"start">> {
+  const plan = await planRun(config, { base });
+  await plan.data.close();
+  return startEvent(plan);
 }
