@@ -5,7 +5,7 @@
 // A template that raises an exception of its own accord speaks of the messages: UsageError with its words. Every other
 // failure is the template's: CheckpointError with its place and reason, never a bare TypeError.
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
-import { CheckpointError, UnmaskError, UsageError } from "../base/errors.ts";
+import { CheckpointError, type ErrorData, UnmaskError, UsageError } from "../base/errors.ts";
 import { callPythonMethod, formatTime, isPythonMethod } from "./python-text.ts";
 
 export type Render = (variables: Readonly<Record<string, unknown>>) => string;
@@ -16,29 +16,54 @@ const longestRange = 100_000;
 const helperName = (method: string): string => `python ${method}`;
 const pythonMethods = ["strip", "lstrip", "rstrip", "removeprefix", "removesuffix", "capitalize"];
 
+/** What differs between chat templates and other uses of Jinja. */
+export interface Dialect {
+  /** For messages. */
+  readonly noun: string;
+  /** What to do about a template that cannot be read. */
+  readonly mend: string;
+  readonly failure: new (message: string, data: ErrorData, options: ErrorOptions) => UnmaskError;
+  /** `trim_blocks` and `lstrip_blocks`. */
+  readonly trims: boolean;
+  /** Edits the tree, in place, after Python's methods stand in it. */
+  edit?(program: unknown): void;
+  /** Functions that the edited tree calls. */
+  readonly helpers?: Readonly<Record<string, unknown>>;
+}
+
+const chatDialect: Dialect = {
+  ...{ noun: "chat template", mend: "fetch the tokenizer again", failure: CheckpointError, trims: true },
+};
+
 /** Reads a template; `source` names it in messages. */
-export function compileTemplate(template: string, source: string): Render {
+export function compileTemplate(template: string, source: string, dialect: Dialect = chatDialect): Render {
+  const { noun, mend, failure: Failure, trims, helpers = {} } = dialect;
   let program: ReturnType<typeof parse>;
   try {
-    program = parse(tokenize(template, { lstrip_blocks: true, trim_blocks: true }));
+    program = parse(tokenize(template, { lstrip_blocks: trims, trim_blocks: trims }));
     usePythonMethods(program);
+    dialect.edit?.(program);
   } catch (cause) {
-    const message = `${source}: the chat template cannot be read (${reasonOf(cause)}); fetch the tokenizer again`;
-    throw new CheckpointError(message, { file: source }, { cause });
+    const message = `${source}: the ${noun} cannot be read (${reasonOf(cause)}); ${mend}`;
+    throw new Failure(message, { file: source }, { cause });
   }
   return (variables) => {
     try {
-      const text: unknown = new Interpreter(environment(variables, source)).run(program).value;
-      return String(text);
+      const all = environment({ ...variables, ...helpers }, source, noun);
+      return String(new Interpreter(all).run(program).value as unknown);
     } catch (cause) {
       if (cause instanceof UnmaskError) throw cause;
-      const message = `${source}: the chat template failed (${reasonOf(cause)}); check the messages and variables it is given, or use another template`;
-      throw new CheckpointError(message, { file: source }, { cause });
+      const message = `${source}: the ${noun} failed (${reasonOf(cause)}); check the values it is given, or use another template`;
+      throw new Failure(message, { file: source }, { cause });
     }
   };
 }
 
-function environment(variables: Readonly<Record<string, unknown>>, source: string): Environment {
+function environment(
+  variables: Readonly<Record<string, unknown>>,
+  source: string,
+  noun: string,
+): Environment {
   const { now, ...given } = variables;
   const date = now instanceof Date ? now : new Date();
   const helpers = pythonMethods.map((method) => {
@@ -59,7 +84,7 @@ function environment(variables: Readonly<Record<string, unknown>>, source: strin
     range,
     strftime_now: (format: unknown) => formatTime(date, String(format)),
     raise_exception: (words: unknown) => {
-      throw new UsageError(`${source}: the chat template refuses these messages: ${words}`, { file: source });
+      throw new UsageError(`${source}: the ${noun} refuses these messages: ${words}`, { file: source });
     },
   };
   const made = new Environment();

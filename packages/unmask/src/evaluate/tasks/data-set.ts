@@ -10,6 +10,8 @@ export interface DataSet {
   /** The hub's "subset"; "default" unless it has names. */
   readonly config?: string | undefined;
   readonly split: string;
+  /** A file on this machine that holds the split. */
+  readonly file?: string | undefined;
 }
 
 export const dataSetName = ({ path, config, split }: DataSet): string =>
@@ -30,6 +32,9 @@ export async function documentsOf({ task, option, file, dataSet }: Wanted): Prom
   if (dataSet === undefined) {
     throw new DataError(`the task ${task} has no data set of its own; give ${option}: FILE.jsonl`, { task });
   }
+  const own = [dataSet].flat() as readonly DataSet[];
+  const [only] = own;
+  if (own.length === 1 && only?.file !== undefined) return readDocuments(only.file);
   const names = [dataSet].flat().map((one) => dataSetName(one as DataSet));
   throw new DataError(
     `the task ${task} needs ${names.join(", ")}; give ${option}: FILE, as JSONL, JSON or Parquet in its public schema`,

@@ -40,23 +40,32 @@ export const shareOf = (verdicts: readonly Verdict[]): number =>
   verdicts.filter(({ correct }) => correct).length / verdicts.length;
 
 /** A filter's pipeline, then exact_match with the gold text. */
-export function matching<D>(
+export const matching = <D>(
   filter: Filter,
   gold: (document: D) => string,
   options: ExactMatchOptions,
+): JudgeOne<D> => matchingAny(filter, (document) => [gold(document)], options);
+
+/** As `matching`, with texts of which any counts. */
+export function matchingAny<D>(
+  filter: Filter,
+  golds: (document: D) => readonly string[],
+  options: ExactMatchOptions,
 ): JudgeOne<D> {
   const matches = exactMatch(options);
-  return (responses, document, fields) =>
-    filter(responses, fields).map((found) => verdictOf(found, gold(document), matches));
+  return (responses, document, fields) => {
+    const all = golds(document);
+    return filter(responses, fields).map((found) =>
+      verdictOf(
+        found,
+        all.some((gold) => matches(found, gold)),
+      ),
+    );
+  };
 }
 
-function verdictOf(
-  found: string,
-  gold: string,
-  matches: (prediction: string, gold: string) => boolean,
-): Verdict {
+function verdictOf(found: string, correct: boolean): Verdict {
   const unparsed = found === invalid;
-  const correct = matches(found, gold);
   const reason = correct ? "" : unparsed ? "the filter found nothing" : "differs from the target";
   return { correct, extracted: unparsed ? null : found, reason, unparsed };
 }

@@ -46,14 +46,14 @@ export function drawShots<D>(
     for (const one of examples) groups.set(group(one), [...(groups.get(group(one)) ?? []), one]);
     return (at) => {
       const alike = groups.get(group(documents[at]!)) ?? [];
-      requireEnough(alike.length, drawing);
+      requireEnough(alike.length, count, drawing);
       return others(alike, at);
     };
   }
-  requireEnough(examples.length, drawing);
+  const needed = oneMore && sampler === "default" ? count + 1 : count;
+  requireEnough(examples.length, needed, drawing);
   if (sampler === "first_n") return (at) => others(examples, at);
   const random = new PythonRandom(seed);
-  const needed = oneMore ? count + 1 : count;
   const drawn = documents.map(() => random.sample(examples.length, needed));
   return (at) => {
     const candidates = drawn[at]!.map((index) => examples[index]!);
@@ -61,8 +61,7 @@ export function drawShots<D>(
   };
 }
 
-function requireEnough(population: number, { count, oneMore, name }: Drawing): void {
-  const needed = oneMore ? count + 1 : count;
+function requireEnough(population: number, needed: number, { count, name }: Drawing): void {
   if (population >= needed) return;
   throw new DataError(
     `the task ${name} has ${population} examples to show and num_fewshot ${count} needs ${needed}; lower num_fewshot or give another fewshot_data`,
