@@ -12,7 +12,8 @@
  *
  * @typedef {object} Exception
  * @property {string} file relative to the package's src
- * @property {string[]} may folders, single files or npm packages that this file may import besides its folder's rule
+ * @property {string[]} may folders, single files or npm packages that this file may import besides its folder's rule;
+ *   "import()" for a module that only the user knows
  * @property {string} reason
  *
  * @typedef {object} Package
@@ -148,6 +149,11 @@ const unmask = {
       file: "evaluate/run/worker.ts",
       may: ["torch"],
       reason: "the processor threads of a worker's process",
+    },
+    {
+      file: "evaluate/tasks/user-module.ts",
+      may: ["import()"],
+      reason: "a task that a user wrote as a module of his own",
     },
     { file: "trajectory/file.ts", may: ["hyparquet", "hyparquet-writer"], reason: "the Parquet codec" },
   ],

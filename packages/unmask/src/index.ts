@@ -25,6 +25,13 @@ export {
   type TextQuality,
   textQuality,
 } from "./evaluate/perplexity.ts";
+export { scoreItem } from "./evaluate/score-choices.ts";
+export { type ChooseDescription, chooseTask } from "./evaluate/tasks/choose-task.ts";
+export { integerField, type Row, textField, textsField } from "./evaluate/tasks/documents.ts";
+export { type GenerateDescription, generateTask } from "./evaluate/tasks/generate-task.ts";
+export { type JudgeOne, judgeEach, matching, share } from "./evaluate/tasks/judge.ts";
+export type { OpenTask, Task, TaskOptions, Verdict } from "./evaluate/tasks/task.ts";
+export { findTask, taskNames } from "./evaluate/tasks/tasks.ts";
 export type {
   GeneratedSequence,
   GenerateEvent,

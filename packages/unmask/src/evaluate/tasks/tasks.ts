@@ -1,8 +1,6 @@
 // The tasks that evaluation knows: one line each. Names are lm-evaluation-harness's where the task is its; t3d_… and
 // d3llm_… are the prompts of those repositories.
 
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/nearest.ts";
 import { arcChallenge, arcEasy, boolq, hellaswag, mmlu, openbookqa, piqa, winogrande } from "./choices.ts";
@@ -25,6 +23,7 @@ import {
 import { d3llmDreamMbppInstruct, mbpp, mbppInstruct } from "./mbpp.ts";
 import { t3dGsm8k, t3dHumaneval, t3dMath500, t3dMath500Direct, t3dMbpp } from "./t3d.ts";
 import type { Task } from "./task.ts";
+import { moduleTask } from "./user-module.ts";
 
 export const tasks: readonly Task[] = [
   ...[gsm8k, gsm8kLong, gsm8kFixed, gsm8kCot, gsm8kCotZeroshot],
@@ -51,30 +50,4 @@ export async function findTask(reference: string): Promise<Task> {
     `there is no task ${JSON.stringify(reference)}${didYouMean(reference, taskNames)}; give one of ${taskNames.join(", ")}, a YAML file of lm-evaluation-harness or a TypeScript file`,
     { task: reference },
   );
-}
-
-async function moduleTask(file: string): Promise<Task> {
-  let module: { readonly task?: unknown };
-  try {
-    module = (await import(pathToFileURL(resolve(file)).href)) as { readonly task?: unknown };
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const help =
-      code === "ERR_UNKNOWN_FILE_EXTENSION"
-        ? `this Node.js does not run TypeScript; compile it to JavaScript, or use Node.js 22.18 or newer`
-        : "mend the module";
-    throw new UsageError(
-      `${file} cannot be loaded (${message.split("\n")[0]}); ${help}`,
-      { file },
-      { cause },
-    );
-  }
-  if (isTask(module.task)) return module.task;
-  throw new UsageError(`${file} exports no task; write "export const task = generateTask({ … })"`, { file });
-}
-
-function isTask(value: unknown): value is Task {
-  if (typeof value !== "object" || value === null) return false;
-  const { name, version, kind, open } = value as Partial<Task>;
-  return typeof name === "string" && typeof version === "string" && kind !== undefined && open !== undefined;
 }
