@@ -26,7 +26,9 @@ export interface LinearLayer {
 /** The network as one that applies adapters. Throws an UnsupportedError for a family that does not. */
 export function adaptable(network: Network): Transformer {
   if (network instanceof Transformer) return network;
-  throw new UnsupportedError("adapters are served for LLaDA, Dream and SDAR; this network applies none");
+  throw new UnsupportedError(
+    "adapters are served for LLaDA, Dream and SDAR; this network applies none: train all of its weights",
+  );
 }
 
 /** All linear layers in the order of the network; the head last, unless it is the embedding. */
