@@ -115,7 +115,7 @@ describe("training in bfloat16", () => {
     ["float32 weights, bfloat16 products", { weights: "float32", products: "bfloat16" }, 0.06],
     ["bfloat16 weights with masters", { weights: "bfloat16", products: "bfloat16" }, 0.06],
     ["bfloat16 weights, float32 products", { weights: "bfloat16", products: "float32" }, 0.03],
-  ] as const)("learns as float32 does: %s", (name, how, tolerance) => {
+  ] as const)("learns as float32 does: %s", (_name, how, tolerance) => {
     const found = train(how);
     expect(found.before).toEqual(plain.before);
     expect(found.dtypes).toEqual([how.weights]);
