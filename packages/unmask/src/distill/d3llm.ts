@@ -18,6 +18,7 @@
 import { add, div, mul, narrow, ones, sum, type Tensor } from "@unmask/torch";
 import type { Network } from "../models/family.ts";
 import type { LossParts, Method, PhaseContext } from "../train/method.ts";
+import { deviceOf, idTensor } from "../train/rows-forward.ts";
 import { type CertaintyRows, certaintyRows, groupMeans } from "./certainty.ts";
 import { type D3llmBatch, d3llmBatch } from "./d3llm-batch.ts";
 import type { D3llmExample } from "./d3llm-hide.ts";
@@ -29,7 +30,7 @@ import {
   settle,
   type Variant,
 } from "./d3llm-options.ts";
-import { deviceOf, headRows, idTensor, type Read } from "./head-rows.ts";
+import { headRows, type Read } from "./head-rows.ts";
 
 /** The network that learns. */
 export interface D3llmNetworks {

@@ -1,19 +1,12 @@
 // What a network's logits are made of at the rows of a batch that are read, for losses by chunks of the vocabulary.
 
-import {
-  type Device,
-  detach,
-  noGrad,
-  type ProductDtype,
-  type Recompute,
-  type Tensor,
-  tensor,
-} from "@unmask/torch";
+import { detach, noGrad, type ProductDtype, type Recompute, tensor } from "@unmask/torch";
 import { UnsupportedError } from "../base/errors.ts";
 import type { Head, HeadRows } from "../diffusion/head-chunks.ts";
 import { maskColumn } from "../diffusion/objective.ts";
 import type { Network } from "../models/family.ts";
 import type { MaskedBatch } from "../train/masked-batch.ts";
+import { deviceOf, idTensor } from "../train/rows-forward.ts";
 
 /** Of a batch what is fed and read. */
 export type Read = Pick<MaskedBatch, "rows" | "length" | "ids" | "reads" | "real">;
@@ -24,13 +17,6 @@ export interface ReadOptions {
   /** Noise level of each row, for networks that are told. */
   readonly sigmas?: readonly number[] | undefined;
 }
-
-export const deviceOf = (network: Network): Device =>
-  network.parameters.values().next().value?.device ?? "cpu";
-
-/** int64 on a device. */
-export const idTensor = (values: ArrayLike<number>, device: Device, shape?: readonly number[]): Tensor =>
-  tensor(BigInt64Array.from(Array.from(values), BigInt), shape, { device });
 
 export function headRows(
   network: Network,

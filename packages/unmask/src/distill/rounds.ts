@@ -5,12 +5,13 @@
 //                     as it likes; a round without a score takes its last student
 //
 // A description and pure functions: the state is plain data, to be kept in checkpoints, and what is to be done with
-// weights is said, not done. The published code counts a step one micro-batch before its update, so that a round there
+// weights is said, not done. "latest" needs no score: distillers see to it themselves when a step begins. The published code counts a step one micro-batch before its update, so that a round there
 // ends an update early ("released"); that it forgets the last, incomplete window of an epoch is not reproduced.
 
 import { clone, copy_, noGrad, scope } from "@unmask/torch";
-import { CheckpointError, ConfigError } from "../base/errors.ts";
+import { CheckpointError, ConfigError, UnsupportedError } from "../base/errors.ts";
 import type { Network } from "../models/family.ts";
+import { Transformer } from "../models/parts/transformer.ts";
 
 export const refreshes = ["latest", "best"] as const;
 export type Refresh = (typeof refreshes)[number];
@@ -59,13 +60,19 @@ export function afterUpdate(
   return { state, keep: false, refresh: "kept" };
 }
 
-function endsRound({ interval, released = false }: Rounds, updates: number): boolean {
-  if (interval === undefined) return false;
+/** Whether a round ends with this many updates. */
+export function endsRound({ interval, released = false }: Rounds, updates: number): boolean {
+  if (interval === undefined || updates === 0) return false;
   return (updates + (released ? 1 : 0)) % interval === 0;
 }
 
-/** Copies the student's weights into the reference. */
+/** Copies the student's weights into the reference. Adapters beside a base would leave the reference what it was. */
 export function refreshReference(student: Network, reference: Network): void {
+  if (student instanceof Transformer && student.weights.adapters.size > 0) {
+    throw new UnsupportedError(
+      "with adapters the student cannot become the teacher of a next round; end the run with the round, merge, and begin again with the merged model",
+    );
+  }
   noGrad(() => {
     for (const [name, weight] of reference.parameters) {
       const source = student.parameters.get(name);

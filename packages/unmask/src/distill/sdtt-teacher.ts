@@ -29,7 +29,8 @@ import type { Network } from "../models/family.ts";
 import { fineUniforms } from "../train/answer-batch.ts";
 import type { MaskedBatch } from "../train/masked-batch.ts";
 import type { Place } from "../train/method.ts";
-import { headRows, idTensor, withoutMask } from "./head-rows.ts";
+import { idTensor } from "../train/rows-forward.ts";
+import { headRows, withoutMask } from "./head-rows.ts";
 
 export interface TeacherSteps {
   readonly steps: number;

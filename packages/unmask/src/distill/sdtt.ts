@@ -17,10 +17,9 @@
 // Letters: N masked positions, D hidden, V vocabulary.
 
 import { detach, mul, sum, type Tensor } from "@unmask/torch";
-import { ConfigError, UnsupportedError } from "../base/errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { NoiseProcess } from "../diffusion/noise.ts";
 import type { Network } from "../models/family.ts";
-import { Transformer } from "../models/parts/transformer.ts";
 import { answerBatch } from "../train/answer-batch.ts";
 import type { Answer, MaskedBatch, PaddingPolicy } from "../train/masked-batch.ts";
 import type { LossParts, Method, PhaseContext, Place } from "../train/method.ts";
@@ -103,7 +102,7 @@ export function sdttMethod(given: SdttOptions): Method<SdttNetworks, Answer, Mas
     counts: ({ reads }) => ({ masked: reads.length }),
     tokens: ({ rows, length }) => rows * length,
     sample({ student, teacher }, batch, context) {
-      if (sdttRound(context.place.step, options).begins) newTeacher(student, teacher);
+      if (sdttRound(context.place.step, options).begins) refreshReference(student, teacher);
       const { place, products } = context;
       const { numDistillSteps: steps, noise, shift, maskId } = options;
       const { dt } = sdttRound(place.step, options);
@@ -140,16 +139,6 @@ function prepared(examples: readonly Answer[], place: Place, options: Settled): 
   const { noise } = options;
   if (options.batch === "rows") return rowBatch(examples, place, noise);
   return answerBatch(examples, { ...options, seed: place.seed, examples: place.examples });
-}
-
-/** Only whole networks are copied: adapters beside a base would leave the teacher what it was. */
-function newTeacher(student: Network, teacher: Network): void {
-  if (student instanceof Transformer && student.weights.adapters.size > 0) {
-    throw new UnsupportedError(
-      "with adapters the student cannot become the teacher of a next round; end the run with the round, merge, and begin again with the merged model",
-    );
-  }
-  refreshReference(student, teacher);
 }
 
 function sdttLoss(

@@ -3,6 +3,8 @@
 import { ConfigError } from "../base/errors.ts";
 import type { Alignment } from "../diffusion/doubled.ts";
 import { type FakeDraw, fakeDraw } from "./fake-tokens.ts";
+import { inRange } from "./in-range.ts";
+import type { Refresh, Rounds } from "./rounds.ts";
 import type { DistillFacts, StateOptions } from "./trace-states.ts";
 
 export const distillFidelities = ["corrected", "released", "paper"] as const;
@@ -45,6 +47,10 @@ export interface T3dOptions extends TraceOptions {
   readonly logRatio?: "mean" | "sum" | undefined;
   /** Temperature of the reference's x̂; 0 takes the most probable tokens. */
   readonly referenceTemp?: number | undefined;
+  /** Updates of a round, at whose end the student becomes the reference; 0 for a reference that stays. */
+  readonly roundInterval?: number | undefined;
+  /** The latest student, or the best of the round: afterUpdate() in rounds.ts says when, given scores. */
+  readonly refresh?: Refresh | undefined;
   /** Reference and student look at two draws of x̂. */
   readonly drawsTwice?: boolean | undefined;
   /** The reference's draw, for recorded numbers. */
@@ -60,6 +66,7 @@ export interface T3dSettings {
   readonly beta: number;
   readonly logRatio: "mean" | "sum";
   readonly drawsTwice: boolean;
+  readonly rounds: Rounds;
   readonly draw: FakeDraw;
   readonly vocabularySize: number;
   readonly mostLogits: number | undefined;
@@ -69,6 +76,7 @@ const published = {
   ...{ maskRatios: [1, 0.75, 0.5, 0.25], maskRatioExponent: 8, maskStrategy: "trace" },
   ...{ randomRatio: 0.1, postNum: 2, lambdaPath: 0.2, pathKSteps: 4 },
   ...{ alpha: 0.5, beta: 0.1, logRatio: "mean", referenceTemp: 0, drawsTwice: false },
+  ...{ roundInterval: 10, refresh: "latest" },
 } as const satisfies T3dOptions;
 
 const corrected = {
@@ -83,7 +91,7 @@ export const t3dDefaults = {
     ...{ ...published, traceHides: "earliest", states: "frozen", alignment: "released" },
     ...{ pathWeights: "nested", pathAverage: "batch", drawsTwice: true },
   },
-  paper: { ...corrected, alpha: 1, beta: 1, logRatio: "sum", pathWeights: "linear" },
+  paper: { ...corrected, alpha: 1, beta: 1, logRatio: "sum", pathWeights: "linear", refresh: "best" },
 } as const satisfies Record<DistillFidelity, T3dOptions>;
 
 /** Throws a ConfigError for a value outside its range. */
@@ -92,10 +100,16 @@ export function t3dSettings(facts: DistillFacts, options: T3dOptions): T3dSettin
   inRange("alpha", all.alpha, { min: 0 });
   inRange("beta", all.beta, { min: 0 });
   inRange("reference_temp", all.referenceTemp, { min: 0 });
+  inRange("round_interval", all.roundInterval, { min: 0, whole: true });
   return {
     states: stateOptions(facts, options),
     lambdaPath: all.lambdaPath,
     ...{ alpha: all.alpha, beta: all.beta, logRatio: all.logRatio, drawsTwice: all.drawsTwice },
+    rounds: {
+      interval: all.roundInterval === 0 ? undefined : all.roundInterval,
+      refresh: all.refresh,
+      released: options.fidelity === "released",
+    },
     draw: options.draw ?? fakeDraw(all.referenceTemp),
     ...{ vocabularySize: facts.vocabularySize, mostLogits: options.mostLogits },
   };
@@ -136,15 +150,4 @@ type Complete = Required<Omit<T3dOptions, "fidelity" | "blockSize" | "randomToke
 function withDefaults(options: T3dOptions): { [Name in keyof Complete]: NonNullable<Complete[Name]> } {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return { ...t3dDefaults[options.fidelity ?? "corrected"], ...given };
-}
-
-function inRange(
-  name: string,
-  value: number,
-  { min, max = Number.POSITIVE_INFINITY, whole = false }: { min: number; max?: number; whole?: boolean },
-): void {
-  if (Number.isFinite(value) && value >= min && value <= max && (!whole || Number.isInteger(value))) return;
-  const kind = whole ? "an integer" : "a number";
-  const range = max === Number.POSITIVE_INFINITY ? `of at least ${min}` : `from ${min} to ${max}`;
-  throw new ConfigError(`${name} is ${value}, expected ${kind} ${range}`, { option: name, value });
 }

@@ -6,6 +6,7 @@ import { type T3dConstants, t3dLoss } from "../../test/oracle/t3d.ts";
 import { tableNetwork } from "../../test/oracle/table-network.ts";
 import { tiny, tinyNetwork } from "../../test/oracle/tiny-networks.ts";
 import { tinyFacts, tinyTrajectories } from "../../test/oracle/tiny-trajectories.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { Network } from "../models/family.ts";
 import type { Place } from "../train/method.ts";
 import type { FakeDraw } from "./fake-tokens.ts";
@@ -247,3 +248,50 @@ function differenceOf(parameter: Tensor, index: number, loss: () => number): num
   set(values[index]!);
   return (above - below) / (2 * h);
 }
+
+describe("rounds", () => {
+  const after = (updates: number, options: T3dOptions) => {
+    const networks = { student, reference: otherNetwork(student, 0.6) };
+    const { phases } = takeStep(t3d(facts, { ...blocks, ...options }), networks, examples, {
+      numbers,
+      step: updates,
+    });
+    const isRefreshed = phases[0]!.terms.logp_student_real === phases[0]!.terms.logp_reference_real;
+    const weights = ({ parameters }: Network) => [...parameters.values()].flatMap((one) => toNumbers(one));
+    expect(weights(networks.reference).join() === weights(student).join()).toBe(isRefreshed);
+    return isRefreshed;
+  };
+  const refreshed = (options: T3dOptions) =>
+    [0, 7, 9, 10, 14, 19, 20].filter((updates) => after(updates, options));
+
+  it("begin with the student as reference, every ten updates; as released an update early", () => {
+    expect(refreshed({})).toEqual([10, 20]);
+    expect(refreshed({ fidelity: "released" })).toEqual([9, 19]);
+    expect(refreshed({ roundInterval: 7 })).toEqual([7, 14]);
+  });
+
+  it("leave it alone where it stays, or where the best student is wanted, whom the run must find", () => {
+    expect(refreshed({ roundInterval: 0 })).toEqual([]);
+    expect(refreshed({ fidelity: "paper" })).toEqual([]);
+  });
+});
+
+describe("options", () => {
+  it.each([
+    [{ alpha: -1 }, /alpha is -1/],
+    [{ beta: Number.NaN }, /beta is NaN/],
+    [{ maskRatios: [] }, /mask_ratios is empty/],
+    [{ maskRatios: [0.5, 1.5] }, /mask_ratios is 1.5, expected a number from 0 to 1/],
+    [{ maskRatios: [0] }, /hides nothing/],
+    [{ pathKSteps: 0 }, /path_k_steps is 0, expected an integer of at least 1/],
+    [{ blockSize: 2.5 }, /block_size is 2.5/],
+    [{ randomRatio: 2 }, /random_ratio is 2/],
+    [{ randomTokens: 99 }, /random_tokens is 99, expected an integer from 1 to 11/],
+    [{ lambdaPath: -0.1 }, /lambda_path/],
+    [{ roundInterval: -1 }, /round_interval/],
+    [{ referenceTemp: -1 }, /reference_temp/],
+  ] as [T3dOptions, RegExp][])("refuses %j in one sentence", (options, message) => {
+    expect(() => t3d(facts, options)).toThrow(ConfigError);
+    expect(() => t3d(facts, options)).toThrow(message);
+  });
+});

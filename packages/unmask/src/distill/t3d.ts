@@ -52,6 +52,7 @@ import type { Network } from "../models/family.ts";
 import type { Counts, LossParts, Method, PhaseContext } from "../train/method.ts";
 import { idTensor } from "../train/rows-forward.ts";
 import { nestedWeights } from "./path-weights.ts";
+import { endsRound, refreshReference } from "./rounds.ts";
 import { type T3dOptions, type T3dSettings, t3dSettings } from "./t3d-options.ts";
 import { logProbabilities, rowsAtATime, tokenScores } from "./token-scores.ts";
 import { type DistillFacts, statePlan, type TraceStates, traceStates } from "./trace-states.ts";
@@ -83,7 +84,14 @@ export function t3d(facts: DistillFacts, options: T3dOptions = {}): T3dMethod {
     prepare: (examples, place) => traceStates(examples, place, plan),
     counts: stateCounts,
     tokens: ({ batch }) => batch.rows * batch.length,
-    sample: ({ reference }, states, context) => referenceScores(reference, states, { settings, context }),
+    sample({ student, reference }, states, context) {
+      const { rounds } = settings;
+      // The best student is known to whoever scores it: refreshes are theirs.
+      if (rounds.refresh === "latest" && endsRound(rounds, context.place.step)) {
+        refreshReference(student, reference);
+      }
+      return referenceScores(reference, states, { settings, context });
+    },
     phases: [
       {
         name: "student",

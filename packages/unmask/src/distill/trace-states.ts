@@ -71,21 +71,27 @@ export interface TraceStates {
   readonly levelSteps: readonly number[];
 }
 
-export interface StatePlan extends StateOptions {
-  readonly facts: DistillFacts & { readonly maskId: number; readonly padId: number };
+/** Facts of a network that has masks, and something to fill a batch up with. */
+export type MaskedFacts = DistillFacts & { readonly maskId: number; readonly padId: number };
+
+/** Throws an UnsupportedError for a network that has no mask. */
+export function maskedFacts(facts: DistillFacts): MaskedFacts {
+  const { maskId, padId = facts.endIds[0] ?? maskId } = facts;
+  if (maskId !== undefined && padId !== undefined) return { ...facts, maskId, padId };
+  throw new UnsupportedError(
+    `a ${facts.family} model has no mask token, so there are no states of its decoding to learn from; take a model that fills in masks`,
+    { family: facts.family },
+  );
 }
 
-/** Throws an UnsupportedError for a network that fills in nothing. */
-export function statePlan(facts: DistillFacts, options: StateOptions): StatePlan {
-  const { maskId, padId = facts.endIds[0] ?? maskId } = facts;
-  if (maskId === undefined || padId === undefined) {
-    throw new UnsupportedError(
-      `a ${facts.family} model has no mask token, so there are no states of its decoding to learn from; take a model that fills in masks`,
-      { family: facts.family },
-    );
-  }
-  return { ...options, facts: { ...facts, maskId, padId } };
+export interface StatePlan extends StateOptions {
+  readonly facts: MaskedFacts;
 }
+
+export const statePlan = (facts: DistillFacts, options: StateOptions): StatePlan => ({
+  ...options,
+  facts: maskedFacts(facts),
+});
 
 /** The states of these examples; everything random is keyed by example and column. */
 export function traceStates(

@@ -15,6 +15,7 @@ import {
   learntColumns,
   type MaskedBatch,
   type ObjectiveOptions,
+  ownColumns,
 } from "./masked-batch.ts";
 
 export interface AnswerOptions extends ObjectiveOptions {
@@ -27,7 +28,7 @@ export interface AnswerOptions extends ObjectiveOptions {
 export const defaultSmallestTime = 1e-3;
 
 export function answerBatch(answers: readonly Answer[], options: AnswerOptions): MaskedBatch {
-  const columns = options.columns ?? Math.max(...answers.map(({ ids }) => ids.length));
+  const columns = options.columns ?? Math.max(...answers.map(({ ids }) => ownColumns(ids.length, options)));
   const { padId, shift = 0, noise } = options;
   const clean = new Int32Array(answers.length * columns).fill(padId);
   const extents = answers.map((answer, row) => {

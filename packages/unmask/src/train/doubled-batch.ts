@@ -22,6 +22,7 @@ import {
   learntColumns,
   type MaskedBatch,
   type ObjectiveOptions,
+  ownColumns,
 } from "./masked-batch.ts";
 
 /** Answers in columns: prompts padded on the left, responses on the right to whole blocks. */
@@ -49,7 +50,8 @@ export function doubledColumns(answers: readonly Answer[], options: ColumnsOptio
   const heads = answers.map(({ promptLength }) => promptShare(promptLength, blockLength, alignment));
   const tails = answers.map(({ ids }, row) => ids.length - heads[row]!);
   const promptColumns = Math.max(...heads);
-  const responseColumns = blockLength * Math.ceil(Math.max(...tails) / blockLength);
+  const longest = Math.max(...tails.map((tail) => ownColumns(tail, { padding })));
+  const responseColumns = blockLength * Math.ceil(longest / blockLength);
   const prompts = new Int32Array(answers.length * promptColumns).fill(padId);
   const responses = new Int32Array(answers.length * responseColumns).fill(padId);
   const realPrompts = new Uint8Array(prompts.length);

@@ -74,6 +74,10 @@ export interface AnswerExtent {
   readonly given?: readonly number[] | undefined;
 }
 
+/** Columns that tokens and the padding that belongs to them need, whatever stands beside them in a batch. */
+export const ownColumns = (tokens: number, { padding }: { padding?: PaddingPolicy | undefined }): number =>
+  tokens + (padding === "first" ? 1 : 0);
+
 export function answerExtent(
   { ids, promptLength, learnt }: Answer,
   columns: number,

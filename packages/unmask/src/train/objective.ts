@@ -72,7 +72,10 @@ function refuseWrong(objective: Objective, kind: Kind, { facts, rows }: Objectiv
 }
 
 /** LLaDA, Dream and SDAR let the mask's logit count like any other; MDLM takes it out. */
-export function noiseOf({ noise }: Pick<Objective, "noise">, facts: Facts): NoiseProcess {
+export function noiseOf(
+  { noise }: Pick<Objective, "noise">,
+  facts: Pick<Facts, "vocabularySize" | "maskId" | "family">,
+): NoiseProcess {
   const { vocabularySize, maskId, family } = facts;
   if (noise === "uniform") return uniformNoise({ schedule: logLinear(), vocabularySize });
   const own = family === "mdlm";

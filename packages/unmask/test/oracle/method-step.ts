@@ -9,6 +9,7 @@ import {
   Recompute,
   scope,
   setGradient,
+  setRequiresGrad,
   type Tensor,
   toNumbers,
 } from "@unmask/torch";
@@ -22,6 +23,8 @@ export interface StepOptions {
   readonly numbers: readonly number[];
   /** Sizes of the micro-batches; all in one by default. */
   readonly parts?: readonly number[] | undefined;
+  /** What is trained of the networks, by role and name; all that wants a gradient by default. */
+  readonly trained?: ReadonlyMap<string, ReadonlyMap<string, Tensor>> | undefined;
   /** Layers are computed again for their gradients. */
   readonly recompute?: boolean | undefined;
 }
@@ -41,7 +44,7 @@ export function takeStep<Networks extends object, Example, Prepared, Batch>(
   method: Method<Networks, Example, Prepared, Batch>,
   networks: Networks,
   examples: readonly Example[],
-  { seed = 1, step = 0, numbers, parts = [examples.length], recompute: again = false }: StepOptions,
+  { seed = 1, step = 0, numbers, parts = [examples.length], recompute: again = false, trained }: StepOptions,
 ): { phases: PhaseResult[]; totals: Counts } {
   let first = 0;
   const prepared = parts.map((size) => {
@@ -71,6 +74,8 @@ export function takeStep<Networks extends object, Example, Prepared, Batch>(
     const phases = method.phases.map((phase) => {
       const result = { name: phase.name, loss: 0, terms: {} as Record<string, number> };
       const positions = { losses: [] as number[], times: [] as number[] };
+      const others = [...(trained ?? [])].filter(([role]) => role !== phase.updates);
+      setGradients(others, false);
       for (const { context, batch } of batches) {
         scope(() => {
           const recompute = again ? new Recompute() : undefined;
@@ -84,15 +89,26 @@ export function takeStep<Networks extends object, Example, Prepared, Batch>(
           recompute?.finish();
         });
       }
+      setGradients(others, true);
       return { ...result, positions, gradients: takeGradients(networks) };
     });
     return { phases, totals };
   });
 }
 
+/** As the loop does: what stands besides a phase's network takes no gradients. */
+function setGradients(
+  networks: readonly (readonly [string, ReadonlyMap<string, Tensor>])[],
+  wanted: boolean,
+): void {
+  for (const [, parameters] of networks) {
+    for (const one of parameters.values()) setRequiresGrad(one, wanted);
+  }
+}
+
 function takeGradients(networks: object): Record<string, Record<string, number[]>> {
   const all: Record<string, Record<string, number[]>> = {};
-  for (const [role, network] of Object.entries(networks) as [string, Network][]) {
+  for (const [role, network] of Object.entries(networks) as [string, Pick<Network, "parameters">][]) {
     const own: Record<string, number[]> = {};
     for (const [name, parameter] of network.parameters) {
       const gradient = gradientOf(parameter);
