@@ -73,6 +73,12 @@ describe("files of the data", () => {
     await expect(find("hf://models/x")).rejects.toThrow(
       /no address of a dataset; write hf:\/\/datasets\/owner\/name/,
     );
+    await expect(find("set/none.csv")).rejects.toThrow(
+      /none\.csv is a table; make JSONL or Parquet of it \(pandas'/,
+    );
+    await expect(find("set/none.tar.gz")).rejects.toThrow(/is an archive; unpack it, and give the folder/);
+    await expect(find("set/none.txt.xz")).rejects.toThrow(/unpack it, or compress it with gzip, or say how/);
+    expect((await find("set/none.csv", { kind: "text" }))[0]!.kind).toBe("text");
     expect((await find("set/none.jsonl"))[0]).toMatchObject({ bytes: undefined });
   });
 });

@@ -43,6 +43,14 @@ const endings = [
   ["text", /\.(txt|text)(\.gz)?$/i],
 ] as const;
 
+/** What would be read as a text and is none. */
+const others = [
+  [/\.(csv|tsv)(\.gz)?$/i, "a table", 'pandas\' to_json(lines=True, orient="records") or to_parquet'],
+  [/\.(arrow|feather|db|sqlite|pkl|pickle|xlsx?)$/i, "a table", "to_parquet of pandas or datasets"],
+  [/\.(zip|tar|tgz|tar\.gz|7z|rar)$/i, "an archive", "unpack it, and give the folder"],
+  [/\.(zst|bz2|xz|lz4)$/i, "compressed in a way that is not read", "unpack it, or compress it with gzip"],
+] as const;
+
 const kindOf = (name: string): FileKind | undefined => endings.find(([, ending]) => ending.test(name))?.[0];
 
 export async function findFiles(
@@ -160,5 +168,12 @@ function localFile(
   return { name: path, kind: kindFor(path, config), mark: String(bytes), bytes, path: async () => path };
 }
 
-const kindFor = (name: string, { kind }: DataConfig): FileKind =>
-  kind === "auto" ? (kindOf(name) ?? "text") : kind;
+function kindFor(name: string, { kind }: DataConfig): FileKind {
+  if (kind !== "auto") return kind;
+  const found = kindOf(name);
+  if (found !== undefined) return found;
+  const [, what, advice] = others.find(([ending]) => ending.test(name)) ?? [];
+  if (what === undefined) return "text";
+  const make = what === "a table" ? `make JSONL or Parquet of it (${advice})` : advice;
+  throw new DataError(`${name} is ${what}; ${make}, or say how to read it with data.kind`, { name });
+}

@@ -6,7 +6,7 @@ import type { DataConfig, RowKind } from "./config.ts";
 import { type DataFile, findFiles } from "./files.ts";
 import { kindOfRow } from "./records.ts";
 import { corruptRow, noRows, rowsOf } from "./rows.ts";
-import { Tally } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 
 /** Of the hub. */
 export type DataSettings = Pick<SnapshotOptions, "onProgress" | "settings" | "signal">;
@@ -42,13 +42,32 @@ export const shareOf = (config: DataConfig, hasOwn: boolean): number =>
   hasOwn || config.stream ? 0 : (config.held_out ?? usualShare);
 
 /** What the first row that can be read is. */
-export async function firstKind(files: readonly DataFile[], config: DataConfig): Promise<RowKind> {
-  if (config.rows !== "auto") return config.rows;
+export async function firstKind(
+  files: readonly DataFile[],
+  config: DataConfig,
+  tally: Tally,
+): Promise<RowKind> {
   for (const file of files) {
     for await (const row of rowsOf(file, config)) {
-      if ("fields" in row) return kindOfRow(row.fields, config, row.place);
+      if ("fields" in row) {
+        if (file.kind === "text" && looksLikeJson(row.fields[config.field])) {
+          const advice = "name it .jsonl or set data.kind=jsonl";
+          tally.add("text that looks like JSONL but is read as plain text", `${row.place}; ${advice}`);
+        }
+        return kindOfRow(row.fields, config, row.place);
+      }
       if (config.on_corrupt === "fail") throw corruptRow(row.place, row.problem);
     }
   }
-  throw noRows(files, new Tally());
+  throw noRows(files, tally);
+}
+
+function looksLikeJson(text: unknown): boolean {
+  const [line = ""] =
+    typeof text === "string" && text.startsWith("{") ? text.slice(0, 2 ** 20).split("\n") : [];
+  try {
+    return typeof JSON.parse(line) === "object";
+  } catch {
+    return false;
+  }
 }

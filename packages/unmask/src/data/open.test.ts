@@ -312,6 +312,13 @@ describe("texts", () => {
     }
   });
 
+  it("that look like JSONL are warned of", async () => {
+    const { warnings } = await open(await file(lines({ text: "a" }), ".txt"));
+    expect(warnings()).toEqual([
+      expect.stringMatching(/^1 text that looks like JSONL .*\.txt; name it \.jsonl or set/),
+    ]);
+  });
+
   it("for a tokenizer are those that are trained on", async () => {
     const path = await file(lines(...[...Array(20).keys()].map((row) => ({ text: `row ${row}.` }))));
     const of = (change: object = {}, options = {}) =>
@@ -375,6 +382,7 @@ describe("bad data", () => {
       {},
       /neither "text" nor "messages".*the fields are: txt \(did you mean "txt"\?\)/,
     ],
+    ["a,b\n1,2\n", ".csv", {}, /is a table; make JSONL or Parquet of it/],
     [
       lines({ txt: "a" }),
       ".jsonl",

@@ -31,8 +31,11 @@ export interface OpenedExamples {
   readonly tokensPerByte: number;
   /** What was left out, cut or odd, counted, with the first place. Of a stream: so far. */
   warnings(): readonly string[];
-  /** Of a stream, where to read on for the last examples that were given and all that follow: for a checkpoint. */
-  position(): StreamPosition | undefined;
+  /**
+   * Of a stream, where to read on for the example of this number, by default the last that was given, and all that
+   * follow it: for a checkpoint.
+   */
+  position(next?: number): StreamPosition | undefined;
   /** Lets go of open files. */
   close(): Promise<void>;
 }
@@ -47,9 +50,9 @@ export async function openExamples(
     throw new ConfigError(`The row length is ${length}; give a whole number of at least 2`, { length });
   }
   const { files, own } = await findData(config, options);
-  const kind = await firstKind(files, config);
-  if (kind !== "text") requireTemplate(kind, config, template);
   const tally = new Tally();
+  const kind = await firstKind(files, config, tally);
+  if (kind !== "text") requireTemplate(kind, config, template);
   const context: MakeContext = { kind, config, tokenizer, template, length, tally };
   const heldTally = new Tally();
   const held = own === undefined ? undefined : await readExamples(own, { ...context, tally: heldTally }, 0);
@@ -60,7 +63,13 @@ export async function openExamples(
   if (config.stream) {
     const train = new ExampleStream({ files, context, seed }, options.from);
     const rest = heldOut(held?.train ?? [], held?.heldBytes ?? 0);
-    return { ...common, ...rest, train, position: () => train.position(), close: () => train.close() };
+    return {
+      ...common,
+      ...rest,
+      train,
+      position: (next) => train.position(next),
+      close: () => train.close(),
+    };
   }
   const all = await readExamples(files, context, shareOf(config, own !== undefined));
   const rest = held === undefined ? heldOut(all.heldOut, all.heldBytes) : heldOut(held.train, held.heldBytes);

@@ -131,7 +131,9 @@ describe.each(kinds)("a stream of %s", (_, change) => {
       expect(await read(cut(range(at, count - at), 6))).toEqual(rest);
       const { stream } = await open(change);
       await stream.at(range(0, at + 1));
-      const position: StreamPosition = JSON.parse(JSON.stringify(stream.position()));
+      const position: StreamPosition = JSON.parse(
+        JSON.stringify(stream.position(at % 2 === 0 ? at : undefined)),
+      );
       await stream.close();
       expect(position.example).toBeLessThanOrEqual(at);
       expect(await read(cut(range(at, count - at), 6), position)).toEqual(rest);
@@ -203,6 +205,21 @@ describe("epochs and windows", () => {
       expect.stringMatching(/^1 rows without text left out, the first: .*line 3$/),
     ]);
   });
+});
+
+it("calls that overlap come one after the other, and positions are of the number", async () => {
+  const plain = await take((await open()).stream, [range(0, 40)]);
+  const { stream } = await open();
+  const batches = await Promise.all(
+    [range(0, 10), range(10, 15), range(25, 15)].map((numbers) => stream.at(numbers)),
+  );
+  expect(batches.flat().map(shown)).toEqual([...plain.values()]);
+  const windows = [0, 7, 8, 23, 24].map((number) => stream.position(number));
+  expect(windows.map(({ example }) => example)).toEqual([0, 0, 8, 16, 24]);
+  const { stream: again } = await open({}, windows[3]);
+  expect((await again.at(range(23, 10))).map(shown)).toEqual([...plain.values()].slice(23, 33));
+  await stream.close();
+  await again.close();
 });
 
 describe("a stream refuses", () => {

@@ -30,6 +30,8 @@ export interface StreamPosition {
   readonly reader: ReaderPosition;
 }
 
+const keptPositions = 8;
+
 export const streamStart: StreamPosition = { example: 0, window: 0, reader: readerStart };
 
 interface Window {
@@ -62,6 +64,10 @@ export class ExampleStream implements ExampleSource<Answer> {
   #peeked: ReadExample | undefined;
   #current: Window;
   #next: Window | undefined;
+  /** Of the last windows, oldest first. */
+  readonly #positions: StreamPosition[];
+  /** Calls come one after the other, also where a loop reads ahead. */
+  #busy: Promise<unknown> = Promise.resolve();
 
   constructor(options: ReaderOptions, from: StreamPosition = streamStart) {
     this.#seed = options.seed;
@@ -69,19 +75,28 @@ export class ExampleStream implements ExampleSource<Answer> {
     this.fingerprint = fingerprintOf(options);
     this.#reader = new ExampleReader(options, from.reader);
     this.#current = emptyWindow(from.example, from.window);
+    this.#positions = [from];
   }
 
-  async at(numbers: readonly number[]): Promise<readonly Answer[]> {
+  at(numbers: readonly number[]): Promise<readonly Answer[]> {
+    const found = this.#busy.then(() => this.#examples(numbers));
+    this.#busy = found.catch(() => {});
+    return found;
+  }
+
+  async #examples(numbers: readonly number[]): Promise<readonly Answer[]> {
     const found: Answer[] = [];
     for (const number of numbers) found.push(await this.#example(number));
     if (numbers[0] !== undefined) this.#forget(numbers[0]);
     return found;
   }
 
-  /** Where to read on for the last number that was asked for and all that follow it. */
-  position(): StreamPosition {
-    const { example, window, first } = this.#current;
-    return first === undefined ? streamStart : { example, window, reader: first.position };
+  /**
+   * Where to read on for this number (by default the last that was given) and all that follow it; the beginning, if it
+   * is long past.
+   */
+  position(number: number = this.#current.example): StreamPosition {
+    return this.#positions.findLast(({ example }) => example <= number) ?? streamStart;
   }
 
   close(): Promise<void> {
@@ -116,6 +131,7 @@ export class ExampleStream implements ExampleSource<Answer> {
       if (window.first === undefined) {
         window.first = next;
         window.size = this.#sizeOf(next);
+        this.#note({ example: window.example, window: window.window, reader: next.position });
       }
       const isOver = window.items.length === window.size || next.epoch !== window.first.epoch;
       if (isOver) {
@@ -126,6 +142,12 @@ export class ExampleStream implements ExampleSource<Answer> {
         this.#peeked = undefined;
       }
     }
+  }
+
+  #note(position: StreamPosition): void {
+    if (position.example <= this.#positions.at(-1)!.example) return;
+    this.#positions.push(position);
+    if (this.#positions.length > keptPositions) this.#positions.shift();
   }
 
   #sizeOf({ epoch, position }: ReadExample): number {

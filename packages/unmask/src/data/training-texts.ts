@@ -19,7 +19,7 @@ export async function trainingTexts(
   { most = 2 ** 26, ...options }: TextsOptions = {},
 ): Promise<readonly string[]> {
   const { files, own } = await findData(config, options);
-  const kind = await firstKind(files, config);
+  const kind = await firstKind(files, config, new Tally());
   const share = shareOf(config, own !== undefined);
   const texts: string[] = [];
   let characters = 0;
