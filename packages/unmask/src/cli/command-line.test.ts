@@ -126,6 +126,7 @@ describe("right use", () => {
       chat: `model revision system max-new-tokens decoder ${decoderFlags} ${ending} adapter device dtype`,
       merge: "model adapter out",
       eval: "model out resume dry-run limit seed",
+      sweep: "model out resume dry-run limit seed",
       aup: "alpha offset y-max seed resamples",
       grade: "task input data fidelity unsafe",
       forward: "model input output device dtype",

@@ -7,7 +7,7 @@ import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { wordings } from "../language/reasoning.ts";
 import { addAup } from "./aup-flags.ts";
-import { addEval } from "./evaluation-commands.ts";
+import { addEval, addSweep } from "./evaluation-commands.ts";
 import { addChat, addGenerate } from "./generation-commands.ts";
 import { addGrade } from "./grade-flags.ts";
 import { addLaunch } from "./launch-flags.ts";
@@ -46,6 +46,7 @@ export function program(): Command {
   addChat(root, verb);
   addMerge(root);
   addEval(root, verb);
+  addSweep(root, verb);
   addAup(root).action(verb(async (options, files) => (await import("./aup.ts")).aupVerb(files, options)));
   addGrade(root).action(verb(async (options) => (await import("./grade.ts")).gradeVerb(options)));
   addForward(root);
@@ -273,6 +274,7 @@ const keysOf: Readonly<Record<string, () => Promise<string>>> = {
   train: async () => (await import("./train.ts")).trainKeys(),
   rollout: async () => (await import("./rollout.ts")).rolloutKeys(),
   eval: async () => (await import("./eval.ts")).evalKeys(),
+  sweep: async () => (await import("./sweep.ts")).sweepKeys(),
 };
 
 async function addKeys(root: Command, name: string | undefined): Promise<void> {

@@ -2,10 +2,9 @@
 
 import { UsageError } from "../base/errors.ts";
 import { type EvalConfig, evalConfigSchema } from "../evaluate/run/config.ts";
-import type { Plan } from "../evaluate/run/plan.ts";
-import type { EvalEvent } from "../evaluate/run/run.ts";
-import type { WrittenResults } from "../evaluate/run/write.ts";
-import { describeKeys, isOverride, resolveConfig } from "./config.ts";
+import type { Variant } from "../evaluate/run/plan.ts";
+import type { Evaluated } from "../evaluate/run/run.ts";
+import { describeKeys, isOverride, type ResolvedConfig, resolveConfig } from "./config.ts";
 import { EvalProgress, renderPlan, renderResults } from "./eval-view.ts";
 import { interruptedExitCode, onInterrupt } from "./interrupt.ts";
 import { ignoreClosedOutput } from "./terminal.ts";
@@ -24,56 +23,71 @@ export interface EvalFlags {
 export const evalKeys = (): string => describeKeys(evalConfigSchema);
 
 /** Returns the exit code. */
-export async function evalVerb(positionals: readonly string[], flags: EvalFlags): Promise<number> {
-  const { config, changes } = resolveEvaluation(positionals, flags);
+export function evalVerb(positionals: readonly string[], flags: EvalFlags): Promise<number> {
+  const { file, overrides } = sourcesOf(positionals);
+  const resolved = resolveConfig(evalConfigSchema, { file, flags: valuesOf(flags), overrides });
+  return runEvaluation(resolved, flags, {
+    async finish(evaluated) {
+      const { writeResults } = await import("../evaluate/run/write.ts");
+      const results = await writeResults(evaluated, { setting: 0, folder: resolved.config.out });
+      return flags.json === true
+        ? JSON.stringify({ ...results.results, timing: results.timing })
+        : renderResults(results);
+    },
+  });
+}
+
+/** Flags that are keys of the configuration. */
+export const valuesOf = ({ model, out, limit, seed }: EvalFlags) => ({ model, out, limit, seed });
+
+export interface Finishing {
+  /** The settings to evaluate; the configuration's own decoder by default. */
+  readonly variants?: readonly Variant[] | undefined;
+  /** Writes the files; what is printed comes back. */
+  finish(evaluated: Evaluated): Promise<string>;
+}
+
+/** Checks, runs with progress, and prints what comes of it; Ctrl-C stops where it can be gone on from. */
+export async function runEvaluation(
+  { config, changes }: ResolvedConfig<EvalConfig>,
+  flags: EvalFlags,
+  { variants, finish }: Finishing,
+): Promise<number> {
   if (flags.dryRun !== true) refuseUnwritable(config.out);
   ignoreClosedOutput(); // a run goes on when `| head` has gone
-  const [{ evaluate, prepareEvaluation }, { writeResults }, { checkDevice }, { downloadProgress }] =
-    await Promise.all([
-      import("../evaluate/run/run.ts"),
-      import("../evaluate/run/write.ts"),
-      import("./device.ts"),
-      import("./download.ts"),
-    ]);
+  const [{ evaluate, prepareEvaluation }, { checkDevice }, { downloadProgress }] = await Promise.all([
+    import("../evaluate/run/run.ts"),
+    import("./device.ts"),
+    import("./download.ts"),
+  ]);
   checkDevice(config.device);
   const onProgress = downloadProgress(process.stderr);
   if (flags.dryRun === true) {
-    const { plan } = await prepareEvaluation(config, { onProgress });
-    process.stdout.write(planOutput(plan, changes, flags.json === true));
+    const { plan } = await prepareEvaluation(config, { variants, onProgress });
+    const { text, object } = renderPlan(plan);
+    const lines = [...changes, ...(changes.length > 0 ? [""] : []), ...text];
+    process.stdout.write(`${flags.json === true ? JSON.stringify(object) : lines.join("\n")}\n`);
     return 0;
   }
   const progress = new EvalProgress(process.stderr);
   for (const change of changes) progress.say(change);
   const interrupt = onInterrupt(() => progress.say("Stopping; what is finished is kept."));
-  let results: WrittenResults | undefined;
   try {
     const evaluated = await evaluate(config, {
-      ...{ resume: flags.resume === true, signal: interrupt.signal, onProgress },
-      onEvent: (event: EvalEvent) => progress.onEvent(event),
+      ...{ variants, resume: flags.resume === true, signal: interrupt.signal, onProgress },
+      onEvent: (event) => progress.onEvent(event),
     });
     progress.end();
     if (evaluated === undefined) {
-      process.stderr.write(`Stopped. Go on with the same command and --resume.\n`);
+      process.stderr.write("Stopped. Go on with the same command and --resume.\n");
       return interruptedExitCode;
     }
-    results = await writeResults(evaluated, { setting: 0, folder: config.out });
+    process.stdout.write(`${await finish(evaluated)}\n`);
+    return 0;
   } finally {
     progress.end();
     interrupt.release();
   }
-  if (flags.json === true) {
-    process.stdout.write(`${JSON.stringify({ ...results.results, timing: results.timing })}\n`);
-  } else process.stdout.write(`${renderResults(results)}\n`);
-  return 0;
-}
-
-/** The configuration of the command line. */
-export function resolveEvaluation(
-  positionals: readonly string[],
-  { model, out, limit, seed }: EvalFlags,
-): { config: EvalConfig; changes: readonly string[] } {
-  const { file, overrides } = sourcesOf(positionals);
-  return resolveConfig(evalConfigSchema, { file, flags: { model, out, limit, seed }, overrides });
 }
 
 export function sourcesOf(positionals: readonly string[]): { file: string; overrides: string[] } {
@@ -82,15 +96,8 @@ export function sourcesOf(positionals: readonly string[]): { file: string; overr
   if (file === undefined) {
     throw new UsageError("no configuration is named; give CONFIG.yaml, as --help shows one");
   }
-  if (extra.length > 0) {
-    throw new UsageError(
-      `two configuration files, ${file} and ${extra[0]}; give one, and changes as key=value`,
-    );
-  }
-  return { file, overrides };
-}
-
-export function planOutput(plan: Plan, changes: readonly string[], json: boolean): string {
-  const { text, object } = renderPlan(plan);
-  return json ? `${JSON.stringify(object)}\n` : `${[...changes, ...text].join("\n")}\n`;
+  if (extra.length === 0) return { file, overrides };
+  throw new UsageError(
+    `two configuration files, ${file} and ${extra[0]}; give one, and changes as key=value`,
+  );
 }

@@ -18,6 +18,17 @@ export function addEval(root: Command, verb: Action): void {
     .action(verb(async (options, args) => (await import("./eval.ts")).evalVerb(args, options)));
 }
 
+export function addSweep(root: Command, verb: Action): void {
+  addCommon(
+    root
+      .command("sweep")
+      .description("evaluate along an option of the decoder: accuracy over tokens per forward, AUP")
+      .argument("[config-and-changes...]", "CONFIG.yaml and key=value, such as limit=100"),
+  )
+    .addHelpText("after", sweepExample)
+    .action(verb(async (options, args) => (await import("./sweep.ts")).sweepVerb(args, options)));
+}
+
 const addCommon = (command: Command): Command =>
   command
     .option("--model <dir>", "folder of a run or of a model, or a Hugging Face id")
@@ -36,3 +47,13 @@ CONFIG.yaml:
   decoder: { name: low_confidence, steps: 64, block_length: 32 }
   max_new_tokens: 256
   out: runs/mine-gsm8k`;
+
+const sweepExample = `
+CONFIG.yaml: as of unmask eval, and
+  sweep:
+  - decoder: { name: multi_block, block_length: 32 }
+    option: threshold
+    values: [0.2, 0.4, 0.6]       # or from, to and count
+  - decoder: { name: low_confidence, block_length: 32 }
+    option: steps
+    values: [256, 128, 64]`;

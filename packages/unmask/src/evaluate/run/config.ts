@@ -94,6 +94,35 @@ const shape = {
 export const evalConfigSchema = z.strictObject(shape);
 
 export type EvalConfig = z.infer<typeof evalConfigSchema>;
+
+const curveSchema = z
+  .strictObject({
+    method: text.optional().describe("name of the curve; the decoder's by default"),
+    decoder: decoderSchema.optional().describe("instead of the configuration's own"),
+    option: text.describe("which option of the decoder changes from point to point"),
+    values: z
+      .array(z.union([z.number(), z.boolean(), text]))
+      .min(1)
+      .optional()
+      .describe("one point each"),
+    from: z.number().optional().describe("or evenly spaced points: the first"),
+    to: z.number().optional().describe("the last"),
+    count: count.min(2).optional().describe("how many"),
+  })
+  .refine(({ values, from, to, count }) => (values === undefined) === [from, to, count].every(isNumber), {
+    error: "give values, or from, to and count",
+  });
+
+const isNumber = (value: unknown): boolean => typeof value === "number";
+
+export const sweepConfigSchema = z.strictObject({
+  ...shape,
+  sweep: z.array(curveSchema).min(1).describe("the curves: a decoder and the option that changes"),
+  out: text.default("runs/sweep").describe("folder of the results"),
+});
+
+export type SweepConfig = z.infer<typeof sweepConfigSchema>;
+export type CurveConfig = z.infer<typeof curveSchema>;
 export type TaskConfig = z.infer<typeof taskSchema>;
 
 /** Tasks as groups of keys, with what the configuration says of all of them. */

@@ -16,7 +16,7 @@ import type { GenerateUnit } from "./unit.ts";
 
 /** A decoder with its options. */
 export interface Setting {
-  /** For tables and charts; "" where there is but one. */
+  /** For tables, charts and folders; "" where there is but one. */
   readonly label: string;
   readonly decoder: string;
   /** All of them, defaults filled in. */
@@ -49,17 +49,17 @@ export interface Plan {
   readonly units: readonly Unit[];
 }
 
-/** What the settings of a plan differ in: the decoder's own options, over those of the configuration. */
+/** A setting before it is checked: aliases and only the options that were given. */
 export interface Variant {
   readonly label: string;
-  readonly options: OptionValues;
+  readonly decoder: EvalConfig["decoder"];
 }
 
 /** Throws a DataError, ConfigError or UsageError. */
 export async function makePlan(
   config: EvalConfig,
   model: ModelText,
-  variants: readonly Variant[] = [{ label: "", options: {} }],
+  variants: readonly Variant[] = [{ label: "", decoder: config.decoder }],
 ): Promise<Plan> {
   const tasks: PlannedTask[] = [];
   for (const one of taskConfigs(config)) tasks.push(await planTask(one, config, model));
@@ -134,19 +134,20 @@ interface Resolving {
 }
 
 /** The decoder's options, checked against every task's questions. */
-function resolveSetting({ label, options }: Variant, { config, model, tasks }: Resolving): Setting {
-  const { name: decoder, ...given } = config.decoder;
-  refuseForeign({ ...given, ...options }, decoder);
-  let found: Setting | undefined;
-  for (const { prompts, options: own } of tasks) {
-    if (prompts.length === 0) continue;
-    const request = resolveRequest(model, [{ ids: Array.from(prompts[0]!.ids) }], {
-      ...{ decoder, decoderOptions: { ...given, ...options }, seed: config.seed, fidelity: config.fidelity },
-      ...own,
-    });
-    found ??= { label, decoder: request.decoder.name, options: request.options };
-  }
-  return found ?? { label, decoder: decoder ?? "", options: { ...given, ...options } };
+function resolveSetting(variant: Variant, { config, model, tasks }: Resolving): Setting {
+  const { label } = variant;
+  const { name: decoder, ...decoderOptions } = variant.decoder;
+  refuseForeign(decoderOptions, decoder);
+  const { seed, fidelity } = config;
+  const found = tasks.flatMap(({ prompts: [first], options }) => {
+    if (first === undefined) return [];
+    const prompt = { ids: Array.from(first.ids) };
+    return [resolveRequest(model, [prompt], { decoder, decoderOptions, seed, fidelity, ...options })];
+  });
+  const [request] = found;
+  return request === undefined
+    ? { label, decoder: decoder ?? "", options: decoderOptions }
+    : { label, decoder: request.decoder.name, options: request.options };
 }
 
 /** An option that no decoder has: the schema says so in files, but not where a sweep names it. */
