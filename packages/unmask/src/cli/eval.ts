@@ -28,8 +28,9 @@ export function evalVerb(positionals: readonly string[], flags: EvalFlags): Prom
   const resolved = resolveConfig(evalConfigSchema, { file, flags: valuesOf(flags), overrides });
   return runEvaluation(resolved, flags, {
     async finish(evaluated) {
-      const { writeResults } = await import("../evaluate/run/write.ts");
+      const { writeReport, writeResults } = await import("../evaluate/run/write.ts");
       const results = await writeResults(evaluated, { setting: 0, folder: resolved.config.out });
+      await writeReport(evaluated, [results]);
       return flags.json === true
         ? JSON.stringify({ ...results.results, timing: results.timing })
         : renderResults(results);

@@ -37,7 +37,7 @@ export function aup(points: readonly CurvePoint[], options: AupOptions): number 
   const last = sorted.at(-1)!;
   if (endsBelowBar(sorted, offset)) {
     throw new DataError(
-      `the curve ends at ${last.accuracy} % (${last.parallelism} tokens a forward), more than ${offset} points below the ${first.accuracy} % it begins with; leave that point out`,
+      `the curve ends at ${short(last.accuracy)} % (${short(last.parallelism)} tokens a forward), more than ${offset} points below the ${short(first.accuracy)} % it begins with; leave that point out`,
     );
   }
   const weighted = ({ accuracy }: CurvePoint) => accuracy * aupWeight(accuracy, { ...options, alpha });
@@ -88,10 +88,15 @@ function sortedCurve(points: readonly CurvePoint[]): CurvePoint[] {
   return [...points].sort((a, b) => a.parallelism - b.parallelism);
 }
 
-/** What may be wrong with a curve that has a score. */
-export function curveWarnings(points: readonly CurvePoint[], offset: number = aupDefaults.offset): string[] {
+const short = (value: number): number => Number(value.toFixed(3));
+
+/** What may be wrong with a curve that has a score. Accuracies that come from verdicts are per cent for certain. */
+export function curveWarnings(
+  points: readonly (CurvePoint & { readonly verdicts?: readonly boolean[] | undefined })[],
+  offset: number = aupDefaults.offset,
+): string[] {
   const warnings: string[] = [];
-  if (points.some(({ accuracy }) => accuracy < 1)) {
+  if (points.some(({ accuracy, verdicts }) => accuracy < 1 && verdicts === undefined)) {
     warnings.push("an accuracy is below 1 %: are these fractions instead of per cent?");
   }
   if (new Set(points.map(({ parallelism }) => parallelism)).size < points.length) {
@@ -100,13 +105,15 @@ export function curveWarnings(points: readonly CurvePoint[], offset: number = au
   const sorted = sortedCurve(points);
   const below = sorted.filter(({ accuracy }) => accuracy < sorted[0]!.accuracy - offset);
   if (below.length > 0) {
-    const places = below.map(({ parallelism, accuracy }) => `${accuracy} % at ${parallelism}`).join(", ");
+    const places = below
+      .map(({ parallelism, accuracy }) => `${short(accuracy)} % at ${short(parallelism)}`)
+      .join(", ");
     warnings.push(`more than ${offset} points below the first point, left out: ${places}`);
   }
   const start = sorted[0]!.parallelism;
   if (start > 1) {
     warnings.push(
-      `the curve begins at ${start} tokens a forward: the area below that is its accuracy times ${start}, unweighted`,
+      `the curve begins at ${short(start)} tokens a forward: the area below that is its accuracy times ${short(start)}, unweighted`,
     );
   }
   return warnings;

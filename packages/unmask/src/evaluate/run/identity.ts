@@ -33,9 +33,9 @@ interface ProgramIdentity {
   /** Of the working copy that the program runs from, if it does. */
   readonly commit: string | null;
   readonly modified: boolean;
-  /** SHA-256 of all code that results depend on. */
+  /** SHA-256 of the code that writes answers. */
   readonly code_hash: string;
-  /** Of the part of it that reads and judges answers. */
+  /** Of the code that asks questions, and reads and judges answers. */
   readonly graders_hash: string;
 }
 
@@ -131,24 +131,25 @@ async function hashFiles(paths: readonly string[]): Promise<string> {
 const sources = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const packageFile = resolve(sources, "../package.json");
 
-/** Folders that no result depends on. */
-const apart = ["cli", "serve", "train", "distill"];
+/** Code by what depends on it; how results are gathered and shown is neither. */
+const writing = ["base", "diffusion", "decode", "generate", "models", "propose", "text"];
+const judging = ["grade", "language", join("evaluate", "tasks")];
 
 function programIdentity(): ProgramIdentity {
   const { version } = JSON.parse(readFileSync(packageFile, "utf8")) as { version: string };
-  const files = readdirSync(sources, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /(?<!\.d|\.test)\.[jt]s$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !apart.includes(relative(sources, path).split(/[\\/]/)[0]!))
-    .sort();
-  const isGrader = (path: string) => /^(grade|evaluate.tasks)[\\/]/.test(relative(sources, path));
   return {
     version,
     ...commitOf(dirname(packageFile)),
-    code_hash: hashTexts(files),
-    graders_hash: hashTexts(files.filter(isGrader)),
+    code_hash: hashTexts(writing.flatMap(codeIn)),
+    graders_hash: hashTexts(judging.flatMap(codeIn)),
   };
 }
+
+const codeIn = (folder: string): string[] =>
+  readdirSync(join(sources, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /(?<!\.d|\.test)\.[jt]s$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 
 function hashTexts(paths: readonly string[]): string {
   const hash = createHash("sha256");

@@ -41,6 +41,7 @@ export interface EvaluateOptions {
 
 export interface Evaluated {
   readonly config: EvalConfig;
+  readonly model: ModelText;
   readonly plan: Plan;
   readonly identity: Identity;
   readonly record: RunRecord;
@@ -89,7 +90,7 @@ export async function evaluate(
     await answerAll({ ...prepared, record, threads }, options);
     if (!signal?.aborted) await gradeAll({ ...prepared, record, threads }, options);
     if (signal?.aborted) return undefined;
-    return { config, plan: prepared.plan, identity, record, outcomes: outcomesOf(prepared, record) };
+    return { ...prepared, identity, record, outcomes: outcomesOf(prepared, record) };
   } finally {
     record.close();
   }

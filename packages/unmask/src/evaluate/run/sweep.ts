@@ -2,7 +2,7 @@
 // model. The file of curves is one that `unmask aup` reads.
 
 import { join } from "node:path";
-import { Document, isMap, isSeq, YAMLMap } from "yaml";
+import { Document, isMap, isSeq, type YAMLMap } from "yaml";
 import { ConfigError } from "../../base/errors.ts";
 import { parseAupFile } from "../aup-file.ts";
 import { type AupReport, aupReport } from "../aup-report.ts";
@@ -11,7 +11,7 @@ import { jsonText, writeWhole } from "./files.ts";
 import { type TaskOutcome, verdictsOf } from "./outcome.ts";
 import type { Variant } from "./plan.ts";
 import type { Evaluated } from "./run.ts";
-import { type WrittenResults, writeResults } from "./write.ts";
+import { type WrittenResults, writeReport, writeResults } from "./write.ts";
 
 /** A point of a curve before it is measured. */
 export interface SweepVariant extends Variant {
@@ -91,6 +91,7 @@ export async function writeSweep(evaluated: Evaluated, variants: readonly SweepV
   const aup =
     text === undefined ? undefined : aupReport(new Map([["curves", parseAupFile(text, curvesName)]]));
   writeWhole(join(out, "sweep.json"), jsonText({ tasks }));
+  await writeReport(evaluated, written, { tasks, aup });
   return { tasks, aup, written };
 }
 
@@ -112,7 +113,7 @@ function curvesText(
   outcomes: readonly (readonly TaskOutcome[])[],
   variants: readonly SweepVariant[],
 ): string | undefined {
-  const document = new Document(new YAMLMap());
+  const document = new Document({});
   for (const [setting, own] of outcomes.entries()) {
     const { method, option, value } = variants[setting]!;
     for (const outcome of own) {

@@ -1,12 +1,14 @@
 // The files of a finished evaluation.
 
 import { join } from "node:path";
+import { tokenizerOf } from "../../generate/load.ts";
 import { encodeTrajectories } from "../../trajectory/file.ts";
 import { jsonLines, jsonText, writeWhole } from "./files.ts";
 import { manifestJson } from "./manifest.ts";
-import { judgeTexts } from "./quality.ts";
+import { judgeTexts, type TaskText } from "./quality.ts";
 import { type ResultsJson, resultsJson, sampleLines, samplesFile, trajectoryFile } from "./results.ts";
 import type { Evaluated } from "./run.ts";
+import type { Swept } from "./sweep.ts";
 import { machine, type TaskTiming, timingOf } from "./timing.ts";
 import { engineVersion } from "./worker.ts";
 
@@ -14,9 +16,10 @@ export interface WrittenResults {
   readonly folder: string;
   readonly results: ResultsJson;
   readonly timing: Readonly<Record<string, TaskTiming>>;
+  readonly quality: ReadonlyMap<string, TaskText>;
 }
 
-/** Writes one setting's results into a folder. */
+/** Writes one setting's results into a folder. The results come last: where they are, everything is. */
 export async function writeResults(
   evaluated: Evaluated,
   { setting, folder }: { readonly setting: number; readonly folder: string },
@@ -36,5 +39,25 @@ export async function writeResults(
   writeWhole(join(folder, "timing.json"), jsonText({ machine: facts, tasks: timing }));
   writeWhole(join(folder, "manifest.json"), jsonText(manifestJson(evaluated, setting)));
   writeWhole(join(folder, "results.json"), jsonText(results));
-  return { folder, results, timing };
+  return { folder, results, timing, quality };
+}
+
+/** Writes report.html into the configuration's folder, over one setting or all points of a sweep. */
+export async function writeReport(
+  { identity, plan, model, config, outcomes }: Evaluated,
+  written: readonly WrittenResults[],
+  sweep?: Pick<Swept, "tasks" | "aup">,
+): Promise<void> {
+  const { reportHtml } = await import("../report/report.ts"); // the library of charts takes a second to load
+  const lines = outcomes.flatMap((own, setting) =>
+    own.map((outcome) => ({
+      label: plan.settings[setting]!.label,
+      outcome,
+      timing: written[setting]!.timing[outcome.name],
+      text: written[setting]!.quality.get(outcome.name),
+    })),
+  );
+  const tokenizer = tokenizerOf(model);
+  const report = reportHtml({ identity, machine: machine(engineVersion()), lines, tokenizer, sweep });
+  writeWhole(join(config.out, "report.html"), report);
 }
