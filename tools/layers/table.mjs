@@ -97,7 +97,7 @@ const unmask = {
       reason: "a distiller is data in, data out: no text, no files, no second loop",
     },
     evaluate: {
-      may: ["base", "trajectory", "text", "models", "decode", "generate", "grade", "rollout"],
+      may: ["base", "language", "trajectory", "text", "models", "decode", "generate", "grade", "rollout"],
       reason: "evaluation reads what rollouts recorded",
     },
     serve: {

@@ -15,6 +15,8 @@ export interface AskDescription<D> {
   readonly description: string;
   /** Several are one after the other. */
   readonly data?: DataSet | readonly DataSet[] | undefined;
+  /** Rows that are made where no file is named: as many as are asked for. */
+  made?(count: number | undefined): Documents;
   /** Throws a DataError for a row that lacks something. */
   read(row: Row): D;
   /** The document's own name; its row's number otherwise. */
@@ -66,9 +68,9 @@ export async function openDocuments<D>(
   options: TaskOptions,
 ): Promise<OpenDocuments<D>> {
   const { name: taskName } = task;
-  const data = await documentsOf({
-    ...{ task: taskName, option: "data", file: options.data, dataSet: task.data },
-  });
+  const wanted = { task: taskName, option: "data", file: options.data, dataSet: task.data };
+  const made = options.data === undefined ? task.made?.(options.limit) : undefined;
+  const data = made ?? (await documentsOf(wanted));
   const rows = limited(data.rows, options.limit);
   const documents = rows.map((row) => task.read(row));
   const shots = await shotsOf(task, data, { options, documents });

@@ -21,6 +21,8 @@ import {
   minervaSubjects,
 } from "./math.ts";
 import { d3llmDreamMbppInstruct, mbpp, mbppInstruct } from "./mbpp.ts";
+import { problems } from "./problems.ts";
+import { stories } from "./stories.ts";
 import { t3dGsm8k, t3dHumaneval, t3dMath500, t3dMath500Direct, t3dMbpp } from "./t3d.ts";
 import type { Task } from "./task.ts";
 import { moduleTask } from "./user-module.ts";
@@ -33,6 +35,7 @@ export const tasks: readonly Task[] = [
   ...[mbpp, mbppInstruct, d3llmDreamMbppInstruct],
   ...[t3dMath500, t3dMath500Direct, t3dGsm8k, t3dHumaneval, t3dMbpp],
   ...[arcEasy, arcChallenge, hellaswag, piqa, winogrande, openbookqa, boolq, mmlu],
+  ...[...stories, ...problems],
 ];
 
 export const taskNames: readonly string[] = tasks.map(({ name }) => name);
