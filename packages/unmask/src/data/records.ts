@@ -87,12 +87,23 @@ function chatOf(fields: Fields, name: string): DataRecord | { readonly problem: 
   }
   const strange = hasNoText(value);
   if (strange !== undefined) return { problem: `the field "${name}" holds ${strange.what}` };
+  const messages = Array.isArray(value) ? value.map(asMessage) : value;
   try {
-    checkMessages(value);
+    checkMessages(messages);
   } catch (error) {
     return { problem: `the field "${name}": ${(error as Error).message}` };
   }
-  return value.some(isLearnable) ? { kind: "messages", messages: value } : undefined;
+  return messages.some(isLearnable) ? { kind: "messages", messages } : undefined;
+}
+
+const speakers: Readonly<Record<string, string>> = { human: "user", gpt: "assistant" };
+
+/** ShareGPT's { from, value } is taken too. */
+function asMessage(message: unknown): unknown {
+  if (typeof message !== "object" || message === null || "role" in message) return message;
+  const { from, value } = message as Record<string, unknown>;
+  if (typeof from !== "string" || typeof value !== "string") return message;
+  return { role: Object.hasOwn(speakers, from) ? speakers[from] : from, content: value };
 }
 
 /** An answer of the assistant that stands behind something. */
