@@ -122,6 +122,15 @@ describe("values of overrides", () => {
     expect(resolve({ overrides: [override] }).config.name).toBe(expected);
   });
 
+  it.each([
+    ["data.path=2024", "2024"],
+    ["data.path=*.jsonl", "*.jsonl"],
+    ["data.path=owner/name", "owner/name"],
+    ["data.path=[a.txt, 7.txt]", ["a.txt", "7.txt"]],
+  ])("%s is a text or a list where the schema wants either", (override, expected) => {
+    expect(resolveConfig(trainConfigSchema, { overrides: [override] }).config.data.path).toEqual(expected);
+  });
+
   it("knows an override from a file name", () => {
     expect(isOverride("train.steps=100")).toBe(true);
     expect(isOverride("seed=1")).toBe(true);

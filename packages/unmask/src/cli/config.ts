@@ -167,7 +167,7 @@ function parseOverride(source: string, tree: SchemaNode): Override {
   const value = parseValue(raw);
   if (isRecord(value) && groupOf(node) !== undefined) refuseUnknown(tree, value, path, "");
   if (Array.isArray(value) && groupOf(node.items) !== undefined) refuseInEntries(tree, value, path, "");
-  return { path, value: wantsText(node) && typeof value !== "string" && raw !== "" ? raw : value };
+  return { path, value: wantsText(node, value) && typeof value !== "string" && raw !== "" ? raw : value };
 }
 
 /** A value that YAML cannot read is text. */
@@ -176,7 +176,14 @@ function parseValue(raw: string): unknown {
   return document.errors.length > 0 ? raw : (document.toJS() as unknown);
 }
 
-const wantsText = (node: SchemaNode): boolean => node.type === "string" && node.enum === undefined;
+const isText = (node: SchemaNode): boolean => node.type === "string" && node.enum === undefined;
+
+/** Whether a text is wanted where YAML reads this value; or a text or a list, and it is no list. */
+function wantsText(node: SchemaNode, value: unknown): boolean {
+  const { anyOf = [] } = node;
+  const orList = anyOf.some(isText) && anyOf.every((one) => isText(one) || one.type === "array");
+  return isText(node) || (orList && !Array.isArray(value));
+}
 
 function merge(low: Readonly<Values>, high: Readonly<Values>): Values {
   const merged: Values = { ...low };
