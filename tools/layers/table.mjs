@@ -97,8 +97,11 @@ const unmask = {
       reason: "a distiller is data in, data out: no text, no files, no second loop",
     },
     evaluate: {
-      may: ["base", "language", "trajectory", "text", "models", "decode", "generate", "grade", "rollout"],
-      reason: "evaluation reads what rollouts recorded",
+      may: [
+        ...["base", "language", "hub", "trajectory", "text", "data", "models", "decode", "generate", "grade"],
+        "rollout",
+      ],
+      reason: "evaluation asks, and judges what was generated; it does not train",
     },
     serve: {
       may: ["base", "trajectory", "text", "models", "decode", "generate"],

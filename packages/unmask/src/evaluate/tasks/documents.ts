@@ -2,10 +2,12 @@
 // row is there in the right type, or a DataError names file, row and field.
 
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { basename } from "node:path";
 import { DataError } from "../../base/errors.ts";
-import { readRows } from "../../grade/answers.ts";
+import { jsonRows } from "../../data/json-rows.ts";
+import { parquetFile, parquetRows } from "../../data/parquet-rows.ts";
+import type { Row as DataRow } from "../../data/row.ts";
 import type { DataProvenance } from "./task.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -24,67 +26,43 @@ export interface Documents {
 }
 
 export async function readDocuments(file: string): Promise<Documents> {
-  const values = await valuesOf(file);
-  const rows = values.map((value, at) => rowOf(value, { number: at + 1, where: `${file}, row ${at + 1}` }));
-  if (rows.length === 0) throw new DataError(`${file} has no rows; give a file with one document at least`);
-  const sha256 = createHash("sha256")
-    .update(await readFile(file))
-    .digest("hex");
-  return { rows, provenance: { source: basename(file), rows: rows.length, sha256 } };
+  const rows = await readRows(file, file);
+  return {
+    rows,
+    provenance: { source: basename(file), rows: rows.length, sha256: await hashOf(file) },
+  };
+}
+
+/** `name` stands for the file in messages. */
+export async function readRows(file: string, name: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const read of rowsIn(file, name)) {
+    const number = rows.length + 1;
+    if ("problem" in read) throw new DataError(`${read.place}: ${read.problem}`, { file, row: number });
+    rows.push({ fields: read.fields, number, where: `${name}, row ${number}` });
+  }
+  if (rows.length > 0) return rows;
+  throw new DataError(`${name} has no rows; give a file with one document at least`, { file });
+}
+
+async function* rowsIn(file: string, name: string): AsyncGenerator<DataRow> {
+  if (!/\.parquet$/i.test(file)) {
+    yield* jsonRows(file, { name });
+    return;
+  }
+  const { columns } = await parquetFile(file, name);
+  yield* parquetRows(file, { name, columns });
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(file)) hash.update(piece as Buffer);
+  return hash.digest("hex");
 }
 
 /** Rows that are no file's: written in a task, or made. */
 export const rowsOf = (name: string, values: readonly Fields[]): Row[] =>
   values.map((fields, at) => ({ fields, number: at + 1, where: `${name}, row ${at + 1}` }));
-
-async function valuesOf(file: string): Promise<readonly unknown[]> {
-  if (/\.parquet$/i.test(file)) return parquetRows(file);
-  if (!/\.json$/i.test(file)) return readRows(file).rows;
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    const { code } = cause as NodeJS.ErrnoException;
-    const problem = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;
-    throw new DataError(`${file} ${problem}; give a JSONL, JSON or Parquet file`, { file }, { cause });
-  });
-  // Some data sets call lines of JSON "x.json".
-  if (!/^\s*\[/.test(text)) return readRows(file).rows;
-  try {
-    return JSON.parse(text) as unknown[];
-  } catch (cause) {
-    throw new DataError(`${file} is no JSON: ${(cause as Error).message}`, { file }, { cause });
-  }
-}
-
-async function parquetRows(file: string): Promise<readonly unknown[]> {
-  const { parquetReadObjects } = await import("hyparquet");
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    const { code } = cause as NodeJS.ErrnoException;
-    const problem = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;
-    throw new DataError(`${file} ${problem}; give a JSONL, JSON or Parquet file`, { file }, { cause });
-  });
-  const { buffer, byteOffset, byteLength } = bytes;
-  try {
-    const rows = await parquetReadObjects({ file: buffer.slice(byteOffset, byteOffset + byteLength) });
-    return rows.map(plainNumbers);
-  } catch (cause) {
-    const message = `${file} cannot be read as Parquet (${(cause as Error).message}); fetch it again, or export it as JSONL`;
-    throw new DataError(message, { file }, { cause });
-  }
-}
-
-/** Parquet's 64-bit integers as numbers, however deep they stand. */
-function plainNumbers(value: unknown): unknown {
-  if (typeof value === "bigint") return Number(value);
-  if (Array.isArray(value)) return value.map(plainNumbers);
-  if (typeof value !== "object" || value === null || value instanceof Date) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, plainNumbers(one)]));
-}
-
-function rowOf(value: unknown, place: Omit<Row, "fields">): Row {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return { fields: value as Fields, ...place };
-  }
-  throw new DataError(`${place.where} is no JSON object`, { row: place.number });
-}
 
 /** The first of these fields that the row has; several where data sets name one thing differently. */
 export function textField(row: Row, ...names: readonly [string, ...string[]]): string {
