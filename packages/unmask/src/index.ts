@@ -17,6 +17,9 @@ export { decoders } from "./decode/decoders.ts";
 export type { Decision, Plan, Policy, Proposal, Proposer } from "./decode/policies/policy.ts";
 export type { Sampling } from "./decode/sampling.ts";
 export { scriptedProposer } from "./decode/scripted.ts";
+export { type DistillerName, distillerName, distillers } from "./distill/distillers.ts";
+export { afterUpdate, firstRound, type Rounds, refreshReference } from "./distill/rounds.ts";
+export { type TrajectoryExample, trajectoryExamples } from "./distill/trajectory-example.ts";
 export { type AupOptions, aup, type CurvePoint } from "./evaluate/aup.ts";
 export { bootstrapCurve, type CurveIntervals, type JudgedPoint } from "./evaluate/bootstrap.ts";
 export {

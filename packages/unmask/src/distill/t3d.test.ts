@@ -249,6 +249,40 @@ function differenceOf(parameter: Tensor, index: number, loss: () => number): num
   return (above - below) / (2 * h);
 }
 
+describe("cost", () => {
+  it("is one forward of each network a step, the reference's before the student's", () => {
+    const calls: string[] = [];
+    const counted = (name: string, network: Network): Network =>
+      new Proxy(network, {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key);
+          if (typeof value !== "function") return value;
+          return (...given: unknown[]) => {
+            if (key === "logits" || key === "headRows")
+              calls.push(`${name} ${given[1] === undefined ? "all" : "rows"}`);
+            return value.apply(target, given);
+          };
+        },
+      });
+    const networks = {
+      student: counted("student", student),
+      reference: counted("reference", apart.reference),
+    };
+    for (const options of [{}, { fidelity: "released", referenceTemp: 1 }, { mostLogits: V }] as const) {
+      calls.length = 0;
+      step(options, networks);
+      expect(calls).toEqual(["reference rows", "student rows"]);
+    }
+  });
+
+  it("reads logits of supervised rows, and no more, where all is supervised", () => {
+    const method = t3d(facts, { ...blocks, maskRatios: [1] });
+    const { batch, supervised } = method.prepare(examples, place(numbers));
+    expect(batch.reads).toHaveLength(supervised);
+    expect(supervised).toBe(examples.reduce((sum, { steps }) => sum + steps.length, 0));
+  });
+});
+
 describe("rounds", () => {
   const after = (updates: number, options: T3dOptions) => {
     const networks = { student, reference: otherNetwork(student, 0.6) };
