@@ -6,10 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  add,
   liveTensors,
+  mul,
   scope,
   setRequiresGrad,
   soloWorld,
+  sqrt,
   type Tensor,
   tensor,
   toNumbers,
@@ -18,14 +21,16 @@ import {
 import { afterAll, describe, expect, it } from "vitest";
 import { answers, config, maskId, tinyMdlm } from "../../test/distill/didi-subjects.ts";
 import { UnsupportedError } from "../base/errors.ts";
-import { discriminatorTrainable } from "../models/discriminator.ts";
+import { type Discriminator, discriminatorTrainable } from "../models/discriminator.ts";
 import { loadDiscriminator, saveDiscriminator } from "../models/discriminator-files.ts";
 import { loadNetwork } from "../models/load.ts";
 import { Mdlm } from "../models/mdlm.ts";
 import { saveModel } from "../models/mdlm-save.ts";
+import { NonFiniteError } from "../train/non-finite.ts";
 import { RatioBuckets } from "../train/ratio-buckets.ts";
 import { type StepOutcome, takeStep } from "../train/step.ts";
 import { Trained } from "../train/trained.ts";
+import type { Critic } from "./didi/critic.ts";
 import { type DidiStart, startFromTeacher } from "./didi/networks.ts";
 import type { DidiSettings } from "./didi/options.ts";
 import { didiMethod } from "./didi.ts";
@@ -45,10 +50,11 @@ const changed = (before: Values, after: Values): string[] =>
 interface Setting {
   readonly settings?: Partial<DidiSettings>;
   readonly microBatchSize?: number;
+  readonly spoil?: (critic: Discriminator) => Critic;
 }
 
 /** A run of some steps, and the networks it leaves. */
-async function run(steps: number, { settings = {}, microBatchSize = 4 }: Setting = {}) {
+async function run(steps: number, { settings = {}, microBatchSize = 4, spoil = (one) => one }: Setting = {}) {
   const start = startFromTeacher(teacher, { seed: 1, discriminatorUnfreezeBlocks: 1 });
   const before = snapshot(start);
   const update = { betas: [0.9, 0.999] as const, weightDecay: 0, clip: 1 };
@@ -58,7 +64,7 @@ async function run(steps: number, { settings = {}, microBatchSize = 4 }: Setting
   ]);
   const job = {
     method: didiMethod({ vocabularySize: config.vocabularySize, maskId, ...settings }),
-    networks: { student: start.student, teacher, critic: start.critic },
+    networks: { student: start.student, teacher, critic: spoil(start.critic) },
     trained,
     source: {
       fingerprint: "",
@@ -172,6 +178,22 @@ describe("steps of the loop", () => {
     const { outcomes } = await run(2, { settings });
     for (const { phases } of outcomes)
       for (const { loss } of phases) expect(Number.isFinite(loss)).toBe(true);
+  });
+
+  it("fail where a gradient is no number; as published it is 0", async () => {
+    const spoil = (critic: Discriminator): Critic => ({
+      parameters: critic.parameters,
+      logits(ids_BL, options) {
+        const logits_BL = critic.logits(ids_BL, options);
+        // √0 has the value 0 and no derivative: 0 · ∞.
+        return add(logits_BL, sqrt(mul(logits_BL, 0)));
+      },
+    });
+    await expect(run(1, { spoil })).rejects.toThrow(NonFiniteError);
+    const { before, after } = await run(1, { spoil, settings: { fidelity: "released" } });
+    const moved = changed(before.critic, after.critic).filter((name) => !/weight_[uv]$/.test(name));
+    expect(moved).toEqual([]);
+    expect(changed(before.student, after.student).length).toBeGreaterThan(10);
   });
 
   it("leave no tensor behind", async () => {

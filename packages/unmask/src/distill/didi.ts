@@ -23,6 +23,7 @@ import { type Critic, criticLogits, criticLoss } from "./didi/critic.ts";
 import { type DidiSettings, didiOptions } from "./didi/options.ts";
 import { studentLoss } from "./didi/policy.ts";
 import { countsOf, type DidiCounts, type DidiPlan, planTexts } from "./didi/prepare.ts";
+import { cleanGradients } from "./didi/released.ts";
 import { advantages, sequenceRewards, timeWeight } from "./didi/reward.ts";
 import { type Denoiser, type DidiBatch, rollOut } from "./didi/rollout.ts";
 
@@ -57,6 +58,7 @@ function criticPhase(options: Options): DidiPhase {
   return {
     name: "critic",
     updates: "critic",
+    ...beforeClipping(options, "critic"),
     loss({ critic }, batch, { place, totals, products, recompute }) {
       const iterate = moved.get(critic) !== place.step;
       moved.set(critic, place.step);
@@ -68,11 +70,21 @@ function criticPhase(options: Options): DidiPhase {
   };
 }
 
+/** As published, a gradient that is no number is 0; else the step fails and says so. */
+function beforeClipping(
+  { fidelity }: Options,
+  role: "critic" | "student",
+): Pick<DidiPhase, "beforeClipping"> {
+  if (fidelity !== "released") return {};
+  return { beforeClipping: (networks) => cleanGradients(networks[role].parameters.values()) };
+}
+
 function studentPhase(options: Options): DidiPhase {
   const { discriminatorWarmupSteps, studentUpdateEvery } = options;
   return {
     name: "student",
     updates: "student",
+    ...beforeClipping(options, "student"),
     active: (step) => step >= discriminatorWarmupSteps && step % studentUpdateEvery === 0,
     loss(networks, batch, { totals, products, recompute }) {
       const rewards = sequenceRewards(

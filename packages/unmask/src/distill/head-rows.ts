@@ -19,7 +19,7 @@ export interface ReadOptions {
 }
 
 export function headRows(
-  network: Network,
+  network: Pick<Network, "parameters" | "headRows">,
   { rows: B, length: L, ids, reads, real }: Read,
   { products, recompute, sigmas }: ReadOptions,
 ): HeadRows {

@@ -4,7 +4,11 @@ import { ConfigError } from "../base/errors.ts";
 export function inRange(
   name: string,
   value: number,
-  { min, max = Number.POSITIVE_INFINITY, whole = false }: { min: number; max?: number; whole?: boolean },
+  {
+    min,
+    max = Number.POSITIVE_INFINITY,
+    whole = false,
+  }: { min: number; max?: number | undefined; whole?: boolean },
 ): void {
   if (Number.isFinite(value) && value >= min && value <= max && (!whole || Number.isInteger(value))) return;
   const kind = whole ? "an integer" : "a number";

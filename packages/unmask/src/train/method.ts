@@ -59,6 +59,8 @@ export interface Phase<Networks, Batch> {
   /** The network that is updated; gradients of all others are off. */
   readonly updates: keyof Networks & string;
   loss(networks: Networks, batch: Batch, context: PhaseContext): LossParts;
+  /** What becomes of the gradients of all micro-batches and processes before they are clipped; nothing by default. */
+  beforeClipping?(networks: Networks): void;
   /** Whether the phase takes place at this step (a critic's head start, a student updated every other step). */
   active?(step: number): boolean;
 }

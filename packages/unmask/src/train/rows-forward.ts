@@ -22,7 +22,7 @@ export interface FeedInputs {
   readonly forward: ForwardOptions;
 }
 
-export const deviceOf = (network: Network): Device =>
+export const deviceOf = (network: Pick<Network, "parameters">): Device =>
   network.parameters.values().next().value?.device ?? "cpu";
 
 /** int64 on a device. */

@@ -146,6 +146,7 @@ async function runPhase<Networks, Example, Prepared, Batch>(
   });
   setGradients(others, true);
   await trained.buckets.finish();
+  phase.beforeClipping?.(job.networks);
   const gradientNorm = trained.clip();
   const { place } = contexts[0]!;
   if (![gradientNorm, ...Object.values(sums)].every(Number.isFinite)) {

@@ -12,7 +12,6 @@ import {
   add,
   binaryCrossEntropyWithLogits,
   cat,
-  type Device,
   full,
   ge,
   indexSelect,
@@ -32,9 +31,10 @@ import {
 } from "@unmask/torch";
 import { sigma } from "../../diffusion/schedule.ts";
 import type { LossParts } from "../../train/method.ts";
+import { deviceOf, idTensor } from "../../train/rows-forward.ts";
 import type { DidiOptions } from "./options.ts";
 import { type DidiCounts, hide } from "./prepare.ts";
-import { type DidiBatch, int64 } from "./rollout.ts";
+import type { DidiBatch } from "./rollout.ts";
 
 /** What is asked of a discriminator. */
 export interface Critic {
@@ -72,7 +72,7 @@ export function criticLoss(critic: Critic, batch: DidiBatch, context: CriticCont
     positions: Int32Array,
     { target, total }: { target: number; total: number },
   ) => {
-    const logits_H = indexSelect(reshape(logits_BL, [-1]), 0, int64(positions, { device: logits_BL.device }));
+    const logits_H = indexSelect(reshape(logits_BL, [-1]), 0, idTensor(positions, logits_BL.device));
     const targets_H = full([positions.length], target, { dtype: logits_H.dtype, device: logits_H.device });
     const loss = binaryCrossEntropyWithLogits(logits_H, targets_H, { reduction: 2 });
     const right = sum(toDtype(target > 0.5 ? ge(logits_H, 0) : lt(logits_H, 0), logits_H.dtype));
@@ -112,7 +112,7 @@ function forward(
   { options, ...given }: Omit<CriticContext, "totals">,
 ): Tensor {
   const device = deviceOf(critic);
-  const ids_BL = cat(groups.map((ids) => int64(ids, { shape: [rows, length], device })));
+  const ids_BL = cat(groups.map((ids) => idTensor(ids, device, [rows, length])));
   const levels = groups.flatMap(() => Array.from(times, (time) => sigma(options.schedule, time)));
   const sigma_B = tensor(Float32Array.from(levels), undefined, { device });
   return critic.logits(ids_BL, { ...given, sigma_B });
@@ -129,9 +129,4 @@ export function criticLogits(
   return scope(() =>
     noGrad(() => toNumbers(forward(critic, batch, [noisy], { ...context, iterate: false }))),
   );
-}
-
-function deviceOf({ parameters }: Pick<Critic, "parameters">): Device {
-  const [first] = parameters.values();
-  return first?.device ?? "cpu";
 }

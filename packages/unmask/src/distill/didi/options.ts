@@ -5,6 +5,7 @@
 
 import { ConfigError } from "../../base/errors.ts";
 import { logLinear, type NoiseSchedule } from "../../diffusion/schedule.ts";
+import { inRange } from "../in-range.ts";
 
 /** KL between teacher q and student p: forward KL(q ‖ p), reverse KL(p ‖ q), Jeffrey (1 − β) forward + β reverse. */
 export const kullbackLeiblers = ["forward", "reverse", "jeffrey"] as const;
@@ -147,14 +148,8 @@ export function didiOptions({ fidelity = "corrected", ...given }: DidiSettings):
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const base = fidelity === "released" ? { ...common, ...released } : common;
   const options = { ...base, ...set, fidelity } as DidiOptions;
-  for (const [name, least, most] of ranges) {
-    const value = options[name];
-    if (typeof value === "number" && value >= least && value <= most) continue;
-    throw new ConfigError(`distill.${snake(name)} is ${value}; give a number from ${least} to ${most}`);
-  }
-  for (const name of wholes) {
-    if (Number.isInteger(options[name])) continue;
-    throw new ConfigError(`distill.${snake(name)} is ${options[name]}; give a whole number`);
+  for (const [name, min, max, whole = false] of ranges) {
+    inRange(`distill.${snake(name)}`, options[name], { min, max, whole });
   }
   betaParameters(options.tauMode);
   if (options.logprobMode === "prev_is_mask" && fidelity !== "released") {
@@ -174,30 +169,24 @@ type NumberName = {
   [Name in keyof DidiOptions]: DidiOptions[Name] extends number ? Name : never;
 }[keyof DidiOptions];
 
-const ranges: readonly [NumberName, number, number][] = [
-  ["vocabularySize", 2, 2 ** 31],
-  ["maskId", 0, 2 ** 31],
-  ["numSamplesPerPrompt", 1, 1024],
+const ranges: readonly [name: NumberName, min: number, max?: number, whole?: boolean][] = [
+  ["vocabularySize", 2],
+  ["maskId", 0],
+  ["numSamplesPerPrompt", 1, 1024, true],
   ["tauMinEps", 1e-6, 0.5],
   ["t0Eps", 0, 0.5],
   ["remaskProb", 0, 1],
-  ["rewardClipVal", 0, 1e6],
-  ["advantageClipVal", 0, 1e6],
+  ["rewardClipVal", 0],
+  ["advantageClipVal", 0],
   ["jeffreyBeta", 0, 1],
-  ["klBeta", 0, 1e6],
-  ["klHi", 0, 1e6],
-  ["klLo", 0, 1e6],
-  ["entropyBeta", 0, 1e6],
+  ["klBeta", 0],
+  ["klHi", 0],
+  ["klLo", 0],
+  ["entropyBeta", 0],
   ["labelSmoothing", 0, 0.5],
-  ["teacherSteps", 1, 1e6],
-  ["discriminatorWarmupSteps", 0, 2 ** 31],
-  ["studentUpdateEvery", 1, 2 ** 31],
-];
-const wholes: readonly NumberName[] = [
-  "numSamplesPerPrompt",
-  "teacherSteps",
-  "discriminatorWarmupSteps",
-  "studentUpdateEvery",
+  ["teacherSteps", 1, 1e6, true],
+  ["discriminatorWarmupSteps", 0, 2 ** 31, true],
+  ["studentUpdateEvery", 1, 2 ** 31, true],
 ];
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

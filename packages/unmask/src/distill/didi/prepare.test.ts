@@ -223,8 +223,8 @@ describe("options", () => {
 
   it.each([
     [{ tauMode: "beta2" }, /distill\.tau_mode is "beta2"; give "uniform", or "beta" and two digits/],
-    [{ tauMinEps: 0.6 }, /distill\.tau_min_eps is 0\.6; give a number from 0\.000001 to 0\.5/],
-    [{ numSamplesPerPrompt: 2.5 }, /distill\.num_samples_per_prompt is 2\.5; give a whole number/],
+    [{ tauMinEps: 0.6 }, /distill\.tau_min_eps is 0\.6, expected a number from 0\.000001 to 0\.5/],
+    [{ numSamplesPerPrompt: 2.5 }, /distill\.num_samples_per_prompt is 2\.5, expected an integer/],
     [{ numSamplesPerPrompt: 1 }, /num_samples_per_prompt is 1, and a baseline "group" needs a group/],
     [{ labelSmoothing: Number.NaN }, /distill\.label_smoothing is NaN/],
     [{ logprobMode: "prev_is_mask" as const }, /counts masks, which have no probability/],

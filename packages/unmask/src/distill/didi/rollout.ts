@@ -9,7 +9,6 @@
 import {
   add,
   contiguous,
-  type Device,
   indexSelect,
   narrow,
   type ProductDtype,
@@ -23,13 +22,14 @@ import {
   uniformAt,
   unsqueeze,
 } from "@unmask/torch";
-import { invariant } from "../../base/errors.ts";
 import { fillUniform, streams } from "../../base/rng.ts";
 import { drawHeadTokens, drawSoftmaxTokens } from "../../diffusion/draw.ts";
 import type { HeadRows } from "../../diffusion/head-chunks.ts";
 import { maskColumn } from "../../diffusion/objective.ts";
 import { revealProbability, reverseTimes } from "../../diffusion/schedule.ts";
 import type { Network } from "../../models/family.ts";
+import { deviceOf, idTensor } from "../../train/rows-forward.ts";
+import { headRows, withoutMask } from "../head-rows.ts";
 import type { DidiOptions } from "./options.ts";
 import { type DidiPlan, draws, written } from "./prepare.ts";
 
@@ -122,8 +122,8 @@ function firstStep(student: Denoiser, plan: DidiPlan, { options, products }: For
   let read = 0;
   columns.forEach((own, s) => {
     const members = Array.from({ length: rows }, (_, row) => row).filter((row) => of[row] === s);
-    const uniforms_ML = indexSelect(uniforms_BL, 0, int64(members, { device }));
-    const uniforms_KM = contiguous(t(indexSelect(uniforms_ML, 1, int64(own, { device }))));
+    const uniforms_ML = indexSelect(uniforms_BL, 0, idTensor(members, device));
+    const uniforms_KM = contiguous(t(indexSelect(uniforms_ML, 1, idTensor(own, device))));
     const tokens = draw(uniforms_KM, read);
     read += own.length;
     members.forEach((row, m) => {
@@ -152,7 +152,7 @@ function fill(network: Denoiser, texts: Int32Array, { plan, context, step, posit
   const tokens = scope(() => {
     const draw = drawing(network, { ids: texts, length, reads: positions, ...context });
     const uniforms_BL = uniformAt({ seed, stream: streams.token, sequences, step }, length, device);
-    const uniforms_N = indexSelect(reshape(uniforms_BL, [-1]), 0, int64(positions, { device }));
+    const uniforms_N = indexSelect(reshape(uniforms_BL, [-1]), 0, idTensor(positions, device));
     return draw(unsqueeze(uniforms_N, 1), 0);
   });
   const result = Int32Array.from(texts);
@@ -209,34 +209,25 @@ function drawing(network: Denoiser, reads: Reads): (uniforms_KM: Tensor, first: 
 }
 
 /** What the logits of the positions are made of, the mask's out of reach. */
-export function openRows(network: Denoiser, { ids, length, reads, options, ...given }: Reads): HeadRows {
-  const device = deviceOf(network);
-  const ids_BL = int64(ids, { shape: [ids.length / length, length], device });
-  invariant(network.headRows !== undefined, "a network in training gives what multiplies to its logits");
-  const { hidden_ND, head } = network.headRows(ids_BL, int64(reads, { device }), given);
-  const dtype = head.weight_VD.dtype === "float64" ? "float64" : "float32";
-  const column = maskColumn(options.vocabularySize, options.maskId);
-  return { hidden_ND, head: { ...head, column_V: tensor(column, undefined, { dtype, device }) } };
+export function openRows(network: Denoiser, { options, products, recompute, ...read }: Reads): HeadRows {
+  const how = { products: products ?? "float32", recompute };
+  const { hidden_ND, head } = headRows(network, readOf(read), how);
+  return { hidden_ND, head: withoutMask(head, options.maskId) };
 }
+
+const readOf = ({ ids, length, reads }: Pick<Reads, "ids" | "length" | "reads">) => ({
+  ...{ rows: ids.length / length, length, ids },
+  reads: Int32Array.from(reads),
+});
 
 /** Logits [N, V] of the positions, the mask's out of reach. */
 export function openLogits(network: Denoiser, { ids, length, reads, options, ...given }: Reads): Tensor {
   const device = deviceOf(network);
-  const ids_BL = int64(ids, { shape: [ids.length / length, length], device });
-  const logits_NV = network.logits(ids_BL, int64(reads, { device }), given);
+  const ids_BL = idTensor(ids, device, [ids.length / length, length]);
+  const logits_NV = network.logits(ids_BL, idTensor(reads, device), given);
   const column = tensor(maskColumn(options.vocabularySize, options.maskId), undefined, { device });
   return add(logits_NV, column);
 }
-
-export function deviceOf({ parameters }: Pick<Network, "parameters">): Device {
-  const [first] = parameters.values();
-  return first?.device ?? "cpu";
-}
-
-export const int64 = (
-  values: ArrayLike<number>,
-  { shape, device }: { shape?: number[]; device: Device },
-): Tensor => tensor(BigInt64Array.from(Array.from(values), BigInt), shape, { device });
 
 /** Flat positions whose step is wanted, ascending. */
 export function positionsWhere(steps: Uint8Array, wanted: (step: number, flat: number) => boolean): number[] {

@@ -26,9 +26,10 @@ import {
 import type { HeadRows } from "../../diffusion/head-chunks.ts";
 import { rowDivergences, rowStatistics } from "../../diffusion/row-statistics.ts";
 import { sigma } from "../../diffusion/schedule.ts";
+import { deviceOf, idTensor } from "../../train/rows-forward.ts";
 import type { DidiOptions } from "./options.ts";
 import { releasedLogProbabilities } from "./released.ts";
-import { type Denoiser, type DidiBatch, deviceOf, int64, openLogits, openRows } from "./rollout.ts";
+import { type Denoiser, type DidiBatch, openLogits, openRows } from "./rollout.ts";
 import type { States, Written } from "./states.ts";
 
 export interface RowContext {
@@ -109,16 +110,16 @@ export function teacherLogProbabilities(
   const device = deviceOf(teacher);
   const times = [...Array<number>(firstRows).fill(1), ...tau];
   const levels = Float32Array.from(times, (time) => sigma(options.schedule, time));
-  const ids_BL = int64(ids, { shape: [times.length, length], device });
+  const ids_BL = idTensor(ids, device, [times.length, length]);
   const sigma_B = tensor(levels, undefined, { device });
-  return logSoftmax(teacher.logits(ids_BL, int64(reads, { device }), { products, sigma_B }), -1);
+  return logSoftmax(teacher.logits(ids_BL, idTensor(reads, device), { products, sigma_B }), -1);
 }
 
 /** log p of each token, [M]. */
 export function logProbabilitiesOf(student_NV: Tensor, tokens: readonly Written[]): Tensor {
   const V = student_NV.shape[1]!;
   const places = tokens.map(({ read, token }) => read * V + token);
-  return indexSelect(reshape(student_NV, [-1]), 0, int64(places, { device: student_NV.device }));
+  return indexSelect(reshape(student_NV, [-1]), 0, idTensor(places, student_NV.device));
 }
 
 /** Of each position, [N], from log q of the teacher and log p of the student. */
@@ -157,7 +158,7 @@ function chunked(
       { ...rows, hidden_ND: narrow(rows.hidden_ND, 0, start, count) },
       {
         ...{ products, recompute, entropyTemperature: 1 },
-        targets: lists.targets[part]!.map((list) => int64(list, { device: rows.hidden_ND.device })),
+        targets: lists.targets[part]!.map((list) => idTensor(list, rows.hidden_ND.device)),
       },
     ),
   );
@@ -168,7 +169,7 @@ function chunked(
     ? noGrad(() => openRows(teacher, { ...states, options, products }))
     : undefined;
   return {
-    logProbability_M: indexSelect(cat(flat), 0, int64(lists.places, { device: rows.hidden_ND.device })),
+    logProbability_M: indexSelect(cat(flat), 0, idTensor(lists.places, rows.hidden_ND.device)),
     entropy_N: cat(found.map(({ entropy_N }) => entropy_N!)),
     divergence_N: teacherRows && divergencesInChunks(teacherRows, rows, context),
   };
