@@ -173,7 +173,13 @@ function parseOverride(source: string, tree: SchemaNode): Override {
 /** A value that YAML cannot read is text. */
 function parseValue(raw: string): unknown {
   const document = parseDocument(raw);
-  return document.errors.length > 0 ? raw : (document.toJS() as unknown);
+  if (document.errors.length > 0) return raw;
+  try {
+    return document.toJS() as unknown;
+  } catch {
+    // "*.jsonl" is an alias of nothing.
+    return raw;
+  }
 }
 
 const isText = (node: SchemaNode): boolean => node.type === "string" && node.enum === undefined;
