@@ -103,6 +103,13 @@ const unmask = {
       ],
       reason: "evaluation asks, and judges what was generated; it does not train",
     },
+    distilling: {
+      may: [
+        ...["base", "trajectory", "text", "data", "diffusion", "models", "generate", "rollout", "train"],
+        ...["distill", "torch"],
+      ],
+      reason: "a distillation brings model, trajectories and method to the loop; it has no loss of its own",
+    },
     serve: {
       may: ["base", "trajectory", "text", "models", "decode", "generate"],
       reason: "the server streams what generate yields",
@@ -123,7 +130,7 @@ const unmask = {
           "generate",
           "grade",
         ],
-        ...["rollout", "train", "distill", "evaluate", "serve", "torch"],
+        ...["rollout", "train", "distill", "distilling", "evaluate", "serve", "torch"],
       ],
     },
   },

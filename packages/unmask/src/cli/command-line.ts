@@ -42,6 +42,7 @@ export function program(): Command {
     .configureHelp({ showGlobalOptions: true });
   addTrain(root);
   addRollout(root);
+  addDistill(root);
   addGenerate(root, verb);
   addChat(root, verb);
   addMerge(root);
@@ -103,6 +104,30 @@ function addRollout(root: Command): void {
     .option("--device <name>", "cpu, cuda or cuda:<index>")
     .option("--dtype <name>", "of the weights: auto, float32, bfloat16 or int8")
     .action(verb(async (options, args) => (await import("./rollout.ts")).rolloutVerb(args, options)));
+}
+
+function addDistill(root: Command): void {
+  root
+    .command("distill")
+    .description("teach a model to write in fewer forwards")
+    .argument("[config-and-changes...]", "CONFIG.yaml and key=value, such as distill.alpha=0.5")
+    .option("--method <name>", "t3d, d3llm, didi, or a baseline: trajectory, sft, dparallel, sdtt, duo")
+    .option("--model <dir>", "the model, its own teacher: a folder, or a Hugging Face id")
+    .option("--data <path>", "what unmask rollout wrote, or for didi, sdtt and duo texts")
+    .option("--out <dir>", "folder of the run")
+    .option("--resume", "go on with the run in that folder")
+    .option("--dry-run", "print plan, memory and steps; train nothing")
+    .option("--schema", "print the JSON Schema of the method's CONFIG.yaml, for editors")
+    .option("--seed <n>", "random numbers", seed)
+    .option("--steps <n>", "training steps", wholeNumber("--steps", { least: 1, example: 1000 }))
+    .option(
+      "--minutes <n>",
+      "stop after this long",
+      positiveNumber("--minutes", { least: 1e-3, example: 10 }),
+    )
+    .option("--device <name>", "cpu, cuda or cuda:<index>")
+    .option("--dtype <name>", "of matrix products: auto, float32 or bfloat16")
+    .action(verb(async (options, args) => (await import("./distill.ts")).distillVerb(args, options)));
 }
 
 function addForward(root: Command): void {
@@ -273,6 +298,7 @@ export async function main(args: readonly string[]): Promise<number> {
 const keysOf: Readonly<Record<string, () => Promise<string>>> = {
   train: async () => (await import("./train.ts")).trainKeys(),
   rollout: async () => (await import("./rollout.ts")).rolloutKeys(),
+  distill: async () => (await import("./distill.ts")).distillKeys(),
   eval: async () => (await import("./eval.ts")).evalKeys(),
   sweep: async () => (await import("./sweep.ts")).sweepKeys(),
 };

@@ -99,6 +99,13 @@ export function describeKeys(schema: z.ZodType): string {
 }
 
 function readConfigFile(file: string, tree: SchemaNode): Values {
+  const values = readConfig(file);
+  refuseUnknown(tree, values, [], `${file}: `);
+  return withoutNulls(values);
+}
+
+/** The keys of a YAML file, unchecked. Throws a ConfigError for a file without keys. */
+export function readConfig(file: string): Values {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -120,8 +127,7 @@ function readConfigFile(file: string, tree: SchemaNode): Values {
     const message = `${file} holds ${show(values)}, not keys; write for example "train:" and below it "  steps: 100"`;
     throw new ConfigError(message, { file });
   }
-  refuseUnknown(tree, values, [], `${file}: `);
-  return withoutNulls(values);
+  return values;
 }
 
 function toValues(document: ReturnType<typeof parseDocument>, file: string): unknown {

@@ -61,7 +61,8 @@ export async function problemsVerb(options: ProblemOptions): Promise<number> {
   const size = problemSize(options.size);
   for (let i = 0; i < options.count; i++) {
     const { question, reasoning, answer } = problemAt(size, options.wording, options.seed, options.skip + i);
-    const response = `${reasoning} answer ${answer}`;
+    // Prompt and response are joined as they are.
+    const response = ` ${reasoning} answer ${answer}`;
     await writeLine(JSON.stringify({ prompt: question, response, answer }));
   }
   return 0;

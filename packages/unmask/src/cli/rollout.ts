@@ -94,7 +94,7 @@ async function run(config: RolloutConfig, options: RolloutOptions, world: World)
   }
 }
 
-function describe({ out }: RolloutConfig, summary: RolloutSummary): string {
+function describe({ out, model }: RolloutConfig, summary: RolloutSummary): string {
   const { answers, kept, rejected, lost, forwards, tokens, finished } = summary;
   const why = Object.entries(rejected)
     .filter(([, count]) => count > 0)
@@ -103,7 +103,7 @@ function describe({ out }: RolloutConfig, summary: RolloutSummary): string {
   const again = lost === 0 ? "" : `; ${lost} lost to a kill and written again`;
   const figures = `${kept} of ${answers} answers kept${reasons}${again}; ${(tokens / Math.max(1, forwards)).toFixed(2)} tokens a forward`;
   return finished
-    ? `Done: ${figures}.\nLearn from them: unmask distill ... data.path=${out}`
+    ? `Done: ${figures}.\nLearn from them: unmask distill --method t3d --model ${model} --data ${out}`
     : `Stopped: ${figures}. The same command goes on.`;
 }
 

@@ -221,10 +221,13 @@ export function refuseUnwritable(folder: string): void {
   }
 }
 
-export function saveConfig(config: TrainConfig): void {
+export const saveConfig = (config: TrainConfig): void => saveRunConfig(config, "unmask train");
+
+/** Writes the resolved configuration into a run's folder. */
+export function saveRunConfig(config: { readonly out: string }, verb: string): void {
   mkdirSync(config.out, { recursive: true });
   const path = join(config.out, configName);
-  const comment = `Resolved configuration; "unmask train --resume --out ${config.out}" goes on with this run.`;
+  const comment = `Resolved configuration; "${verb} --resume --out ${config.out}" goes on with this run.`;
   const temporary = `${path}.${process.pid}.tmp`;
   writeFileSync(temporary, configText(config, comment), { flush: true });
   renameSync(temporary, path);

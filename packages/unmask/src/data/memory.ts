@@ -87,7 +87,10 @@ function examplesOf(rows: readonly Kept[], context: MakeContext): Answer[] {
 }
 
 /** In a new order every epoch. */
-export function shuffledSource(examples: readonly Answer[], seed: number): ExampleSource<Answer> {
+export function shuffledSource<Example extends Answer>(
+  examples: readonly Example[],
+  seed: number,
+): ExampleSource<Example> {
   const order = exampleOrder(examples.length, seed);
   return {
     fingerprint: fingerprintOf(examples),

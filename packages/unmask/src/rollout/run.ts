@@ -11,13 +11,14 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { join } from "node:path";
 import { soloWorld, type World } from "@unmask/torch";
 import { ConfigError } from "../base/errors.ts";
-import type { GenerateOptions, Prompt } from "../generate/events.ts";
+import type { GenerateOptions } from "../generate/events.ts";
 import { generate } from "../generate/generate.ts";
 import type { Model } from "../generate/load.ts";
 import type { Trajectory, TrajectoryHeader } from "../trajectory/record.ts";
 import type { RolloutConfig } from "./config.ts";
 import { Journal, type JournalLine, readCounts, type ShardCounts } from "./journal.ts";
 import { type Rejection, rejection } from "./keep.ts";
+import { asPrompt } from "./prompt-format.ts";
 import type { Prompts, RolloutPrompt } from "./prompts.ts";
 
 export interface RolloutProgress {
@@ -231,7 +232,9 @@ class AnswerWriter {
     };
     const recorded: Trajectory[] = [];
     const found = new Map<number, Written>();
-    const prompts = answers.map((answer) => this.asPrompt(this.promptOf(answer).prompt));
+    const prompts = answers.map((answer) =>
+      asPrompt(this.promptOf(answer).prompt, config.data.prompt_format, this.model),
+    );
     const events = generate(this.model, prompts, {
       ...options,
       onTrajectory: (trajectory, header) => {
@@ -247,13 +250,6 @@ class AnswerWriter {
       found.set(event.index % 2 ** 40, { text, tokens, finish_reason, trajectory });
     }
     return found;
-  }
-
-  private asPrompt(prompt: RolloutPrompt["prompt"]): Prompt {
-    if (typeof prompt !== "string") return prompt;
-    const { prompt_format: format } = this.work.config.data;
-    const isChat = format === "auto" ? this.model.template?.kind === "jinja" : format === "chat";
-    return isChat ? [{ role: "user", content: prompt }] : prompt;
   }
 }
 

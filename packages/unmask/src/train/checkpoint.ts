@@ -1,7 +1,7 @@
 // Full state of a run: weights, averages, optimisers, counters. A checkpoint is a folder written under a temporary name
 // and renamed when complete, so that a kill at any moment leaves either the old ones or a whole new one.
 //
-//   step-<n>/weights.safetensors            <network>.weights.<name>, <network>.average.<name>
+//   step-<n>/weights.safetensors            <network>.weights.<name>, <network>.average.<name>, <network>.held.<name>
 //   step-<n>/optimiser-<i>-of-<k>.safetensors   <network>.<name>.mean, .square, .master of process i's part
 //   step-<n>/counters.json
 //
@@ -42,6 +42,8 @@ export interface Counters {
   tokens: number;
   /** By network. */
   updates: Record<string, { optimiser: number; average: number }>;
+  /** What a method's driver keeps besides, as plain data. */
+  notes?: unknown;
   /** Where a stream of data is read on, as its source gave it; absent for data in memory. */
   position?: unknown;
   /** Digest of what must not change between parts of a run: data, tokenizer, model, optimiser settings. */
@@ -49,6 +51,9 @@ export interface Counters {
 }
 
 export type TrainedByRole = ReadonlyMap<string, Trained>;
+
+/** Tensors that change without an optimiser, by network: a reference, the state of a spectral norm. */
+export type HeldByRole = ReadonlyMap<string, ReadonlyMap<string, Tensor>>;
 
 const weightsFile = "weights.safetensors";
 const countersFile = "counters.json";
@@ -58,13 +63,16 @@ const pattern = /^step-(\d+)$/;
 const unfinished = ".writing-";
 const fallBack = "remove this checkpoint's folder to fall back to an earlier one";
 
-function weightsOf(trained: TrainedByRole): Map<string, Tensor> {
-  return new Map(
-    [...trained].flatMap(([role, { parameters, average }]) => [
-      ...[...parameters].map(([name, one]) => [`${role}.weights.${name}`, one] as const),
-      ...[...(average?.averages ?? [])].map(([name, one]) => [`${role}.average.${name}`, one] as const),
+function weightsOf(trained: TrainedByRole, held: HeldByRole = new Map()): Map<string, Tensor> {
+  const named = (prefix: string, tensors: Iterable<readonly [string, Tensor]>) =>
+    [...tensors].map(([name, one]) => [`${prefix}.${name}`, one] as const);
+  return new Map([
+    ...[...trained].flatMap(([role, { parameters, average }]) => [
+      ...named(`${role}.weights`, parameters),
+      ...named(`${role}.average`, average?.averages ?? []),
     ]),
-  );
+    ...[...held].flatMap(([role, tensors]) => named(`${role}.held`, tensors)),
+  ]);
 }
 
 function optimisersOf(trained: TrainedByRole): Map<string, Tensor> {
@@ -94,6 +102,7 @@ export interface SaveOptions {
   readonly world: World;
   /** Checkpoints kept. */
   readonly keep: number;
+  readonly held?: HeldByRole | undefined;
 }
 
 /**
@@ -103,7 +112,7 @@ export async function saveCheckpoint(
   folder: string,
   trained: TrainedByRole,
   counters: Counters,
-  { world, keep }: SaveOptions,
+  { world, keep, held }: SaveOptions,
 ): Promise<string> {
   const target = join(folder, `step-${counters.step}`);
   const temporary = join(folder, `${unfinished}${counters.step}`);
@@ -116,7 +125,7 @@ export async function saveCheckpoint(
       mkdirSync(folder, { recursive: true });
       removeUnfinished(folder);
       mkdirSync(temporary);
-      saveSafetensors(join(temporary, weightsFile), weightsOf(trained));
+      saveSafetensors(join(temporary, weightsFile), weightsOf(trained, held));
       writeFileSync(join(temporary, countersFile), `${JSON.stringify(counters, null, 2)}\n`, { flush: true });
     }
     await world.barrier();
@@ -177,6 +186,7 @@ export function loadCheckpoint(
   folder: string,
   trained: TrainedByRole,
   fingerprint: string,
+  held?: HeldByRole,
 ): Counters | undefined {
   const step = checkpointSteps(folder).at(-1);
   if (step === undefined) return undefined;
@@ -192,7 +202,7 @@ export function loadCheckpoint(
   const optimisers = readdirSync(path)
     .filter((name) => /^optimiser-\d+-of-\d+\.safetensors$/.test(name))
     .map((name) => readState(join(path, name)));
-  restore(path, weightsOf(trained), [weights]);
+  restore(path, weightsOf(trained, held), [weights]);
   restore(path, optimisersOf(trained), optimisers);
   for (const [role, { optimiser, average }] of trained) {
     const done = counters.updates[role];

@@ -2,21 +2,16 @@
 
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Tokenizer } from "../text/tokenizer.ts";
-import { saveTokenizer } from "../text/tokenizer-files.ts";
 
-/** `save` writes the weights and their configuration into the new folder it is given. */
+/** `writers` fill the new folder that they are given: weights with their configuration, a tokenizer. */
 export async function exportModel(
   run: string,
-  tokenizer: Tokenizer,
-  save: (folder: string) => void,
-  name = "model",
+  ...writers: ((folder: string) => void | Promise<void>)[]
 ): Promise<void> {
-  const folder = join(run, name);
+  const folder = join(run, "model");
   const temporary = `${folder}.writing`;
   rmSync(temporary, { recursive: true, force: true });
-  save(temporary);
-  await saveTokenizer(tokenizer, temporary);
+  for (const write of writers) await write(temporary);
   rmSync(folder, { recursive: true, force: true });
   renameSync(temporary, folder);
 }

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ConfigError } from "../base/errors.ts";
-import { type Counters, saveCheckpoint } from "./checkpoint.ts";
+import { type Counters, type HeldByRole, saveCheckpoint } from "./checkpoint.ts";
 import type { EventOf, TrainEvent, TrainHooks } from "./events.ts";
 import { MetricsFile } from "./metrics-file.ts";
 import { NonFiniteError, nonFiniteFailure, saveBatch } from "./non-finite.ts";
@@ -36,6 +36,10 @@ export interface Run<Networks, Example, Prepared, Batch> extends Job<Networks, E
   readonly start: EventOf<"start">;
   /** Figures on held-out data; the last one of a run may look at more of it. */
   evaluate?(when: { step: number; last: boolean }): Promise<Metrics | undefined> | Metrics | undefined;
+  /** Tensors that change without an optimiser: they belong into checkpoints. */
+  readonly held?: HeldByRole | undefined;
+  /** After every step, with the figures of an evaluation that followed it: rounds of self-distillation. */
+  afterStep?(when: { step: number; metrics: Metrics | undefined }): void;
   /** Where the data is read on after a resume, for sources that need to know. */
   position?(): unknown;
   /** Writes the models that come of it. */
@@ -71,7 +75,7 @@ export async function runLoop<Networks, Example, Prepared, Batch>(
     saved = counters.step;
     const position = run.position?.();
     if (position !== undefined) counters.position = position;
-    const options = { world, keep: settings.keep };
+    const options = { world, keep: settings.keep, held: run.held };
     const folder = await saveCheckpoint(join(settings.folder, "checkpoints"), run.trained, counters, options);
     emit({ type: "checkpoint", step: saved, folder });
   };
@@ -85,7 +89,8 @@ export async function runLoop<Networks, Example, Prepared, Batch>(
     const outcome = await step(run, buckets);
     emit(stepEvent(run, outcome, clock));
     if (due(settings.ratiosEvery)) await reportRatios(run, buckets, emit);
-    if (due(settings.evaluateEvery)) await evaluate(false);
+    const metrics = due(settings.evaluateEvery) ? await evaluate(false) : undefined;
+    run.afterStep?.({ step: counters.step, metrics });
     if (due(settings.saveEvery)) await save();
     await nextTurn();
   }

@@ -189,7 +189,12 @@ export async function prepareRun(
     start: { ...startEvent(plan, world), fromStep: counters.step },
     position: () => plan.data.position(),
     evaluate: ({ last }) => evaluation(plan, student, averages(), last),
-    exportModels: () => exportModel(config.out, plan.tokenizer, (to) => student.save(to, averages())),
+    exportModels: () =>
+      exportModel(
+        config.out,
+        (to) => student.save(to, averages()),
+        (to) => saveTokenizer(plan.tokenizer, to),
+      ),
     async dispose() {
       for (const one of trained.values()) one.dispose();
       student.dispose();
@@ -259,7 +264,7 @@ async function evaluation(
   const examples = await heldOut.at(Array.from({ length: count }, (_, i) => i));
   const draws = last ? Math.max(1, Math.floor(finalDraws / total)) : 1;
   const batchSize = config.train.micro_batch_size ?? config.train.batch_size;
-  const nelbo = student.withValues(averages, (network) =>
+  const nelbo = await student.withValues(averages, (network) =>
     heldOutLoss(network, method, examples, { seed: config.seed, products, draws, batchSize }),
   );
   return kind === "text" ? { nelbo, nats_per_byte: nelbo * tokensPerByte } : { nelbo };

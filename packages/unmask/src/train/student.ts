@@ -1,6 +1,6 @@
 // The network that a run trains: a fresh one, or a checkpoint with all of its weights or adapters beside them.
 
-import { clone, copy_, type Device, noGrad, scope, setRequiresGrad, type Tensor } from "@unmask/torch";
+import { clone, copy_, type Device, keep, noGrad, scope, setRequiresGrad, type Tensor } from "@unmask/torch";
 import type { Network } from "../models/family.ts";
 import { type FreshModel, initialiseFresh, saveFresh } from "../models/fresh.ts";
 import { loadNetwork } from "../models/load.ts";
@@ -14,9 +14,12 @@ export interface StudentNetwork {
   /** What is trained, by name. */
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** Runs `use` with a network that computes with other values of the trained parameters, such as their average. */
-  withValues<Result>(values: ReadonlyMap<string, Tensor>, use: (network: Network) => Result): Result;
+  withValues<Result>(
+    values: ReadonlyMap<string, Tensor>,
+    use: (network: Network) => Result | Promise<Result>,
+  ): Promise<Result>;
   /** Writes a model (or an adapter) with these values of the trained parameters into a new folder. */
-  save(folder: string, values: ReadonlyMap<string, Tensor>): void;
+  save(folder: string, values: ReadonlyMap<string, Tensor>): Promise<void>;
   dispose(): void;
 }
 
@@ -31,8 +34,8 @@ export function freshStudent(
   return {
     network: networkOf(parameters),
     parameters,
-    withValues: (values, use) => use(networkOf(values)),
-    save: (folder, values) => saveFresh(folder, model, values),
+    withValues: async (values, use) => use(networkOf(values)),
+    save: async (folder, values) => saveFresh(folder, model, values),
     dispose: () => disposeAll(parameters.values()),
   };
 }
@@ -68,9 +71,9 @@ export function loadedStudent(folder: string, options: LoadedStudentOptions): St
     network: loaded.network,
     parameters,
     withValues: (values, use) => exchanged(parameters, values, () => use(loaded.network)),
-    save(target, values) {
+    async save(target, values) {
       if (set === undefined) saveLike(loaded, values, { folder: target });
-      else exchanged(parameters, values, () => saveAdapter(target, set));
+      else await exchanged(parameters, values, () => saveAdapter(target, set));
     },
     dispose() {
       if (set !== undefined) disposeAll(parameters.values());
@@ -80,27 +83,30 @@ export function loadedStudent(folder: string, options: LoadedStudentOptions): St
 }
 
 /** Runs `use` while the parameters hold other values. */
-function exchanged<Result>(
+async function exchanged<Result>(
   parameters: ReadonlyMap<string, Tensor>,
   values: ReadonlyMap<string, Tensor>,
-  use: () => Result,
-): Result {
+  use: () => Result | Promise<Result>,
+): Promise<Result> {
   if ([...parameters].every(([name, one]) => values.get(name) === one)) return use();
-  return noGrad(() =>
-    scope(() => {
-      const own = new Map([...parameters].map(([key, one]) => [key, clone(one)]));
-      write(parameters, values);
-      try {
-        return use();
-      } finally {
-        write(parameters, own);
-      }
-    }),
+  const own = new Map(
+    [...parameters].map(([key, one]) => [key, noGrad(() => scope(() => keep(clone(one))))]),
   );
+  write(parameters, values);
+  try {
+    return await use();
+  } finally {
+    write(parameters, own);
+    disposeAll(own.values());
+  }
 }
 
 function write(targets: ReadonlyMap<string, Tensor>, values: ReadonlyMap<string, Tensor>): void {
-  for (const [name, target] of targets) copy_(target, values.get(name)!);
+  noGrad(() =>
+    scope(() => {
+      for (const [name, target] of targets) copy_(target, values.get(name)!);
+    }),
+  );
 }
 
 function disposeAll(tensors: Iterable<Tensor>): void {
