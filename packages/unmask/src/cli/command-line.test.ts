@@ -127,6 +127,7 @@ describe("right use", () => {
       merge: "model adapter out",
       eval: "model out resume dry-run limit seed",
       sweep: "model out resume dry-run limit seed",
+      reproduce: "regrade out resume",
       aup: "alpha offset y-max seed resamples",
       grade: "task input data fidelity unsafe",
       forward: "model input output device dtype",

@@ -7,7 +7,7 @@ import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { wordings } from "../language/reasoning.ts";
 import { addAup } from "./aup-flags.ts";
-import { addEval, addSweep } from "./evaluation-commands.ts";
+import { addEval, addReproduce, addSweep } from "./evaluation-commands.ts";
 import { addChat, addGenerate } from "./generation-commands.ts";
 import { addGrade } from "./grade-flags.ts";
 import { addLaunch } from "./launch-flags.ts";
@@ -48,6 +48,7 @@ export function program(): Command {
   addMerge(root);
   addEval(root, verb);
   addSweep(root, verb);
+  addReproduce(root, verb);
   addAup(root).action(verb(async (options, files) => (await import("./aup.ts")).aupVerb(files, options)));
   addGrade(root).action(verb(async (options) => (await import("./grade.ts")).gradeVerb(options)));
   addForward(root);

@@ -29,6 +29,18 @@ export function addSweep(root: Command, verb: Action): void {
     .action(verb(async (options, args) => (await import("./sweep.ts")).sweepVerb(args, options)));
 }
 
+export function addReproduce(root: Command, verb: Action): void {
+  root
+    .command("reproduce")
+    .description("an evaluation again from its manifest: what differs, question by question, and why")
+    .argument("[manifest-and-changes...]", "manifest.json or its folder, and key=value, such as model=DIR")
+    .option("--regrade", "only read and judge the recorded answers again")
+    .option("--out <dir>", "folder of the new results (default: reproduced, beside the manifest)")
+    .option("--resume", "go on with the reproduction in that folder")
+    .addHelpText("after", "\nExit code 0: all questions give the same; 1: some differ.")
+    .action(verb(async (options, args) => (await import("./reproduce.ts")).reproduceVerb(args, options)));
+}
+
 const addCommon = (command: Command): Command =>
   command
     .option("--model <dir>", "folder of a run or of a model, or a Hugging Face id")

@@ -135,7 +135,7 @@ const packageFile = resolve(sources, "../package.json");
 const writing = ["base", "diffusion", "decode", "generate", "models", "propose", "text"];
 const judging = ["grade", "language", join("evaluate", "tasks")];
 
-function programIdentity(): ProgramIdentity {
+export function programIdentity(): ProgramIdentity {
   const { version } = JSON.parse(readFileSync(packageFile, "utf8")) as { version: string };
   return {
     version,
