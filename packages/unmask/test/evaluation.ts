@@ -23,7 +23,10 @@ export interface Scene {
 }
 
 /** `questions` rows, of which the model gets some right. */
-export async function evaluationScene(root: string, questions = 10): Promise<Scene> {
+export async function evaluationScene(
+  root: string,
+  { questions = 10, temperature = 0 }: { readonly questions?: number; readonly temperature?: number } = {},
+): Promise<Scene> {
   const model = await tinyModel(root, "llada");
   const data = join(root, "questions.jsonl");
   const write = (answers: readonly string[]) =>
@@ -35,7 +38,7 @@ export async function evaluationScene(root: string, questions = 10): Promise<Sce
     );
   const values = (name: string, changes: object) => ({
     ...{ model, tasks: [{ name: task, data }], batch_size: 2, threads: 1, max_new_tokens: 32 },
-    decoder: { name: "low_confidence", steps: 16, block_length: 16 },
+    decoder: { name: "low_confidence", steps: 16, block_length: 16, temperature },
     out: join(root, name),
     ...changes,
   });
@@ -51,8 +54,8 @@ export async function evaluationScene(root: string, questions = 10): Promise<Sce
   write(Array.from({ length: questions }, () => "#### 1"));
   await evaluated(scene.config("scout"));
   const said = samplesOf(join(root, "scout")).map(({ unmask }) => unmask.verdicts[0]?.extracted ?? "-77");
-  const first = said.findIndex((number) => number !== "-77");
-  write(said.map((number, i) => `#### ${i === first ? "-77" : number}`));
+  const [, second] = said.flatMap((number, i) => (number === "-77" ? [] : [i]));
+  write(said.map((number, i) => `#### ${i === second ? "-77" : number}`));
   return scene;
 }
 
