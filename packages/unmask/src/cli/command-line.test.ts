@@ -122,6 +122,7 @@ describe("right use", () => {
     expect(Object.fromEntries(flags)).toEqual({
       train: "data out resume dry-run schema seed steps minutes device dtype",
       rollout: "model data out dry-run schema seed device dtype",
+      distill: "method model data out resume dry-run schema seed steps minutes device dtype",
       generate: `model revision prompt suffix chat system max-new-tokens length count decoder ${decoderFlags} ${ending} fill-all trajectory batch-size adapter device dtype`,
       chat: `model revision system max-new-tokens decoder ${decoderFlags} ${ending} adapter device dtype`,
       merge: "model adapter out",
