@@ -26,7 +26,7 @@ export type Settings = Readonly<Record<string, unknown>>;
 
 /** As Python's reader takes them: of two equal keys the last, and lines of a text wherever they begin. */
 const options: Parameters<typeof parseDocument>[1] = {
-  ...{ version: "1.1", customTags: [functionTag], uniqueKeys: false, strict: false },
+  ...{ version: "1.1", customTags: [functionTag], uniqueKeys: false, strict: false, logLevel: "error" },
 };
 
 /** The file's settings with those of what it includes below them. */
@@ -68,7 +68,24 @@ function readOne(file: string): Settings {
     const [sentence] = error.message.split("\n");
     throw new ConfigError(`${file} is no YAML: ${sentence!.replace(/:$/, "")}`, { file }, { cause: error });
   }
-  const value: unknown = document.toJS();
+  const value = plainValue(document, file);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Settings;
   throw new ConfigError(`${file} holds no settings; give a task file such as "task: mine"`, { file });
+}
+
+function plainValue(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  let value: unknown;
+  try {
+    value = document.toJS();
+  } catch (cause) {
+    throw new ConfigError(`${file} is no YAML: ${(cause as Error).message}`, { file }, { cause });
+  }
+  if (!refersToItself(value, [])) return value;
+  throw new ConfigError(`${file} holds a list or group that refers to itself; write it out`, { file });
+}
+
+function refersToItself(value: unknown, inside: readonly unknown[]): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (inside.includes(value)) return true;
+  return Object.values(value).some((one) => refersToItself(one, [...inside, value]));
 }

@@ -39,6 +39,7 @@ const cases: readonly (readonly [pattern: string, text: string, found: readonly 
   ["(?x) a  # one\n b", "ab a b", ["ab"]],
   ["\\s", "a\u00a0\u001c\ufeff", ["\u00a0", "\u001c"]],
   ["(a)\\1", "aa", ["a"]],
+  ["(?=a)*a(?!b)+", "ab aa", ["a", "a"]],
   ["\\x41\\u00e9\\n", "Aé\n", ["Aé\n"]],
   ["(?#note)a", "a", ["a"]],
   ["😀|é", "😀é", ["😀", "é"]],

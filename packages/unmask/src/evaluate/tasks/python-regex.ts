@@ -59,6 +59,8 @@ class Translator {
   private dotAll = false;
   private ignoreCase = false;
   private verbose = false;
+  /** What ends the groups that are open. */
+  private readonly closers: string[] = [];
   private sets = unicodeSets;
   private readonly pattern: string;
   private readonly where: string;
@@ -118,18 +120,26 @@ class Translator {
     if (character === ".") return this.dotAll ? "[^]" : "[^\\n]";
     if (character === "^") return this.multiline ? "(?<![^\\n])" : "(?<![^])";
     if (character === "$") return this.multiline ? "(?![^\\n])" : "(?=\\n?(?![^]))";
-    return "|)".includes(character) ? character : literal(character);
+    if (character === ")") return this.closers.pop() ?? ")";
+    return character === "|" ? character : literal(character);
+  }
+
+  private open(opening: string, closing = ")"): string {
+    this.closers.push(closing);
+    return opening;
   }
 
   private group(): string {
     if (this.take(/^\(\?#[^)]*\)/) !== undefined) return "";
     const named = this.take(/^\(\?P<([A-Za-z_]\w*)>/);
-    if (named !== undefined) return `(?<${named[1]}>`;
+    if (named !== undefined) return this.open(`(?<${named[1]}>`);
     const back = this.take(/^\(\?P=([A-Za-z_]\w*)\)/);
     if (back !== undefined) return `\\k<${back[1]}>`;
-    const plain = this.take(/^\((?:\?(?::|=|!|<=|<!))/);
-    if (plain !== undefined) return plain[0];
-    if (this.take(/^\((?!\?)/) !== undefined) return "(";
+    const look = this.take(/^\(\?(?:=|!|<=|<!)/);
+    // Python lets them be repeated; in a group of its own JavaScript does too.
+    if (look !== undefined) return this.open(`(?:${look[0]}`, "))");
+    const plain = this.take(/^\((?:\?:)?(?!\?)/);
+    if (plain !== undefined) return this.open(plain[0]);
     if (/^\(\?>/.test(this.rest())) this.refuse("atomic groups");
     if (/^\(\?\(/.test(this.rest())) this.refuse("groups on a condition");
     if (/^\(\?[aiLmsux-]+:/.test(this.rest())) this.refuse("flags of a part");
