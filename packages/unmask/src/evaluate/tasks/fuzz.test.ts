@@ -34,7 +34,7 @@ test("regular expressions compile, or are refused", () => {
     "😀",
   ];
   let compiled = 0;
-  for (let round = 0; round < 4000; round++) {
+  for (let round = 0; round < 2000; round++) {
     const pattern = some(parts, 9);
     try {
       findAll(pythonRegex(pattern), "ab1 é😀\n");
@@ -43,12 +43,12 @@ test("regular expressions compile, or are refused", () => {
       expect(error, pattern).toBeInstanceOf(ConfigError);
     }
   }
-  expect(compiled).toBeGreaterThan(500);
+  expect(compiled).toBeGreaterThan(250);
 });
 
 test("literals are read, or refused; what repr writes is read back", () => {
   const parts = [..."[](){},:'\"\\ \n1.e-+", "True", "None", "nul", "'a'", "\\x41"];
-  for (let round = 0; round < 4000; round++) {
+  for (let round = 0; round < 2000; round++) {
     const text = some(parts, 12);
     try {
       literalEval(text);
@@ -80,7 +80,7 @@ test("templates print, or say what is wrong", () => {
     "|foo",
     ".index(1)",
   ];
-  for (let round = 0; round < 3000; round++) {
+  for (let round = 0; round < 1000; round++) {
     const template = some(parts, 10);
     try {
       compileHarnessTemplate(template, "t")({ a: { b: ["c"] } });
@@ -124,7 +124,7 @@ test("task files make a task, or are refused", () => {
     ],
   ];
   const file = join(folder, "t.yaml");
-  for (let round = 0; round < 400; round++) {
+  for (let round = 0; round < 200; round++) {
     const text = Array.from({ length: 6 }, () => pick(lines)).join("\n");
     writeFileSync(file, text);
     try {

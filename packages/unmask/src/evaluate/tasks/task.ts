@@ -35,7 +35,7 @@ export interface TaskOptions {
   readonly fewshotSeed?: number | undefined;
   /** Only the first documents. Shots do not depend on it. */
   readonly limit?: number | undefined;
-  /** As chat: every shot is a turn of its own, instead of one message that holds them all. */
+  /** As chat: every shot is a turn of its own (the default), or one message holds them all (as d3LLM has it). */
   readonly fewshotAsMultiturn?: boolean | undefined;
   readonly systemInstruction?: string | undefined;
   /** Which rules the main metric follows; `released` for the published code's own, where the task has such. */
@@ -104,7 +104,7 @@ export interface Generation {
 export interface ChooseItem {
   readonly id: string;
   readonly row: number;
-  /** What is scored: the likelihood of each continuation behind its context. */
+  /** What is scored: the likelihood of each continuation behind its context. No chat template is applied. */
   readonly candidates: readonly Candidate[];
   /** Index of the right candidate; several where any of them counts. */
   readonly gold: readonly number[];
