@@ -1,0 +1,60 @@
+// Every recipe is a configuration of its verb: keys known, values in range, the method's own options accepted.
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { readConfig, resolveConfig } from "../src/cli/config.ts";
+import { resolveDistillation } from "../src/cli/distill.ts";
+import { distillers } from "../src/distill/distillers.ts";
+import { methodOptions } from "../src/distilling/options.ts";
+import { families } from "../src/models/families.ts";
+import { freshModel } from "../src/models/fresh.ts";
+import { rolloutConfigSchema } from "../src/rollout/config.ts";
+import { trainConfigSchema } from "../src/train/config.ts";
+
+const folder = fileURLToPath(new URL("../../../recipes", import.meta.url));
+const recipes = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
+const verbOf = (file: string) => {
+  const keys = readConfig(file);
+  return "distill" in keys ? "distill" : typeof keys.model === "string" ? "rollout" : "train";
+};
+
+describe.each(recipes)("%s", (name) => {
+  const file = join(folder, name);
+
+  it("is a configuration, and its method takes its options", () => {
+    const verb = verbOf(file);
+    if (verb === "train") resolveConfig(trainConfigSchema, { file });
+    else if (verb === "rollout") resolveConfig(rolloutConfigSchema, { file });
+    else {
+      const { config } = resolveDistillation([file], {});
+      const { method } = config.distill;
+      const [, family] = name.replace(/\.yaml$/, "").split("-");
+      const model = family === "coder" ? "dream" : family!;
+      expect(families.map((one) => one.name)).toContain(model);
+      const { facts } = freshModel(model, {
+        ...{ vocabularySize: 100, hiddenSize: 8, layers: 1, heads: 2, length: 16, maskId: 99, endIds: [98] },
+      });
+      expect(name.startsWith(`${method}-`)).toBe(true);
+      const distiller = distillers[method];
+      expect(distiller.refuses(facts)).toBeUndefined();
+      expect(distiller.create(facts, methodOptions(config.distill) as never).name).toBe(method);
+    }
+  });
+});
+
+it("there is one for every method, as published and small", () => {
+  for (const method of Object.keys(distillers)) {
+    const own = recipes.filter((name) => name.startsWith(`${method}-`));
+    expect(
+      own.some((name) => !name.endsWith("-cpu.yaml")),
+      method,
+    ).toBe(true);
+    if (method !== "duo")
+      expect(
+        own.some((name) => name.endsWith("-cpu.yaml")),
+        method,
+      ).toBe(true);
+  }
+});
