@@ -1,4 +1,4 @@
-import { copy_, liveTensors, noGrad, setRequiresGrad, tensor, toNumbers } from "@unmask/torch";
+import { convert, copy_, liveTensors, noGrad, setRequiresGrad, tensor, toNumbers } from "@unmask/torch";
 import { describe, expect, it } from "vitest";
 import { MovingAverage } from "./ema.ts";
 
@@ -31,6 +31,16 @@ describe("MovingAverage", () => {
     }
     expect(average.updates).toBe(30);
     expect(toNumbers(parameter)).toEqual([...Float32Array.from(weights(30))]);
+  });
+
+  it("of bfloat16 weights goes on moving where a step is smaller than their last place", () => {
+    const parameter = setRequiresGrad(convert(tensor([1]), "bfloat16", undefined), true);
+    const parameters = new Map([["a", parameter]]);
+    const average = new MovingAverage(parameters, 0.999);
+    average.updates = 100_000; // behind the warm-up
+    noGrad(() => copy_(parameter, tensor([2])));
+    for (let n = 0; n < 1000; n++) average.update(parameters);
+    expect(toNumbers(average.averages.get("a")!)[0]).toBeCloseTo(2 - 0.999 ** 1000, 3);
   });
 
   it("is a copy that wants no gradients, and keeps no other tensors", () => {

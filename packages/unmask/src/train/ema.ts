@@ -1,7 +1,20 @@
 // Exponential moving average of weights: average ← decay · average + (1 − decay) · weight, once a step.
 // Warm-up as in MDLM: decay_n = min(decay, (1 + n) / (10 + n)) at update n = 1, 2, …
+//
+// Averages of bfloat16 weights are float32: with a decay of 0.999 the change of an update is less than half of bfloat16's
+// last place, so that an average in bfloat16 would stand still.
 
-import { clone, detach, foreachAdd_, foreachMul_, keep, noGrad, scope, type Tensor } from "@unmask/torch";
+import {
+  clone,
+  convert,
+  detach,
+  foreachAdd_,
+  foreachMul_,
+  keep,
+  noGrad,
+  scope,
+  type Tensor,
+} from "@unmask/torch";
 
 export class MovingAverage {
   /** Averaged weights by name, outside every scope. */
@@ -12,7 +25,7 @@ export class MovingAverage {
   constructor(parameters: ReadonlyMap<string, Tensor>, decay: number) {
     this.decay = decay;
     this.averages = new Map(
-      [...parameters].map(([name, one]) => [name, keep(noGrad(() => scope(() => clone(detach(one)))))]),
+      [...parameters].map(([name, one]) => [name, keep(noGrad(() => scope(() => clone(precise(one)))))]),
     );
   }
 
@@ -22,10 +35,13 @@ export class MovingAverage {
     const averages = [...this.averages.values()];
     noGrad(() =>
       scope(() => {
-        const present = [...this.averages.keys()].map((name) => detach(parameters.get(name)!));
+        const present = [...this.averages.keys()].map((name) => precise(parameters.get(name)!));
         foreachMul_(averages, decay);
         foreachAdd_(averages, present, { alpha: 1 - decay });
       }),
     );
   }
 }
+
+const precise = (parameter: Tensor): Tensor =>
+  parameter.dtype === "float64" ? detach(parameter) : convert(detach(parameter), "float32", undefined);

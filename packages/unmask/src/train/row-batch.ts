@@ -1,5 +1,6 @@
 // Pre-training on rows of equal length (MDLM): a row is noised at a time of its own, and every token behind its prompt may
-// be in the loss (the prompt is a given beginning, MDLM's ignore_bos, or nothing). Times are stratified over the global batch; everything random is keyed by the example's number.
+// be in the loss (the prompt is a given beginning, MDLM's ignore_bos, or nothing). Times are stratified over the global
+// batch; everything random is keyed by the example's number.
 
 import { streams, uniform } from "../base/rng.ts";
 import type { NoiseProcess } from "../diffusion/noise.ts";

@@ -1,8 +1,11 @@
 // Event files that TensorBoard reads: records of protocol buffers, each framed by its length and two checksums.
 //
 //   record    uint64 length · masked CRC-32C of it · bytes · masked CRC-32C of the bytes      (TFRecord)
-//   Event     1 wall_time double · 2 step int64 · 3 file_version string · 5 summary
+//   Event     1 wall_time double · 2 step int64 · 3 file_version string · 5 summary · 7 session_log { 1 status }
 //   Summary   1 value { 1 tag string · 2 simple_value float }
+//
+// A resumed run begins its file with a session that starts (status 1): TensorBoard then forgets what earlier files say of
+// that step and later ones, which are done again.
 //
 // Sources: tensorflow/core/util/event.proto, framework/summary.proto, lib/io/record_writer.h. Written here because the
 // npm packages that write them bring all of TensorFlow.
@@ -12,7 +15,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { TrainEvent } from "./events.ts";
 
-/** One file a process, as TensorBoard expects: it shows the newest where files overlap. */
+/** One file a process, as TensorBoard expects. */
 export class TensorBoardFile {
   private readonly path: string;
 
@@ -22,6 +25,7 @@ export class TensorBoardFile {
     const seconds = Math.floor(Date.now() / 1000);
     this.path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}`);
     this.write(0, field(3, Buffer.from("brain.Event:2")));
+    if (fromStep > 0) this.write(fromStep + 1, field(7, varintField(1, 1)));
   }
 
   append(event: TrainEvent): void {
