@@ -75,6 +75,7 @@ describe("refuseOccupied", () => {
     mkdirSync(join(empty, "checkpoints"), { recursive: true });
     writeFileSync(join(empty, "config.yaml"), "");
     writeFileSync(join(empty, "metrics.jsonl"), "");
+    mkdirSync(join(empty, "tensorboard"));
     refuseOccupied(empty);
   });
 

@@ -134,7 +134,9 @@ export function resolveTraining(
       "nothing to train on; give --data FILE (UTF-8 text or JSONL) or a configuration, as in unmask train --data book.txt",
     );
   }
-  const base = saved ?? (options.data === undefined || file !== undefined ? {} : defaultsFor(options.data));
+  const fresh = !overrides.some((one) => one.startsWith("model.path="));
+  const base =
+    saved ?? (options.data === undefined || file !== undefined ? {} : defaultsFor(options.data, fresh));
   const flags = {
     "data.path": options.data,
     "train.steps": options.steps,
@@ -164,10 +166,14 @@ function savedConfig(out: string): Record<string, unknown> {
   return resolveConfig(trainConfigSchema, { file: path }).config;
 }
 
-/** Built-in sizes by the amount of text: bytes and a small network for little text, pieces of words for much. */
-export function defaultsFor(file: string): Record<string, unknown> {
+/**
+ * Built-in sizes of a fresh model by the amount of text: bytes and a small network for little text, pieces of words for
+ * much. A model that is gone on from has its own.
+ */
+export function defaultsFor(file: string, fresh = true): Record<string, unknown> {
   const bytes = existsSync(file) ? statSync(file).size : 0; // a missing file gets its sentence from the reader
   const layout = /\.(jsonl|ndjson|json)$/i.test(file) ? { data: { layout: "pad" } } : {};
+  if (!fresh) return layout;
   if (bytes < 100_000) return { ...layout, train: { steps: 2000 } };
   if (bytes < 20_000_000) {
     return {
@@ -187,7 +193,7 @@ export function defaultsFor(file: string): Record<string, unknown> {
 
 const configName = "config.yaml";
 /** What a run that never saved a checkpoint leaves behind: nothing to lose. */
-const unfinished: readonly string[] = [configName, "metrics.jsonl", "tokenizer"];
+const unfinished: readonly string[] = [configName, "metrics.jsonl", "tensorboard", "tokenizer"];
 
 export function refuseOccupied(folder: string): void {
   if (!existsSync(folder)) return;

@@ -8,20 +8,12 @@
 // Processes write into one folder (a shared file system); state is named by parameter, so that any number of them may
 // go on from it.
 
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Checkpoint,
   copy_,
+  DistributedError,
   noGrad,
   openSafetensors,
   saveSafetensors,
@@ -30,25 +22,11 @@ import {
   type World,
 } from "@unmask/torch";
 import { CheckpointError, UnmaskError } from "../base/errors.ts";
+import { type Counters, readCounters } from "./counters.ts";
+import { changedParts } from "./fingerprint.ts";
 import type { Trained } from "./trained.ts";
 
-/** What besides tensors a run needs to go on exactly where it was. */
-export interface Counters {
-  step: number;
-  smoothedLoss: number;
-  /** Training time so far, seconds (a limit in minutes counts over resumptions). */
-  seconds: number;
-  /** Tokens fed so far. */
-  tokens: number;
-  /** By network. */
-  updates: Record<string, { optimiser: number; average: number }>;
-  /** What a method's driver keeps besides, as plain data. */
-  notes?: unknown;
-  /** Where a stream of data is read on, as its source gave it; absent for data in memory. */
-  position?: unknown;
-  /** Digest of what must not change between parts of a run: data, tokenizer, model, optimiser settings. */
-  fingerprint: string;
-}
+export { type Counters, newCounters } from "./counters.ts";
 
 export type TrainedByRole = ReadonlyMap<string, Trained>;
 
@@ -136,7 +114,8 @@ export async function saveCheckpoint(
       renameSync(temporary, target);
     }
   } catch (error) {
-    throw unwritten(folder, target, error);
+    if (first) clearAway(folder);
+    throw error instanceof DistributedError ? error : unwritten(target, error);
   }
   if (first) {
     for (const step of checkpointSteps(folder).slice(0, -keep)) {
@@ -146,12 +125,7 @@ export async function saveCheckpoint(
   return target;
 }
 
-function unwritten(folder: string, target: string, error: unknown): UnmaskError {
-  try {
-    removeUnfinished(folder);
-  } catch {
-    // the first error is the one to tell
-  }
+function unwritten(target: string, error: unknown): UnmaskError {
   const reason = error instanceof Error ? error.message : String(error);
   return new UnmaskError(
     `${target}: the checkpoint could not be written (${reason}); earlier checkpoints are untouched, make room and run again with --resume`,
@@ -160,25 +134,23 @@ function unwritten(folder: string, target: string, error: unknown): UnmaskError 
   );
 }
 
+/** After an error, which is the one to tell. */
+function clearAway(folder: string): void {
+  try {
+    removeUnfinished(folder);
+  } catch {}
+}
+
 function removeUnfinished(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (name.startsWith(unfinished)) rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 
-export const newCounters = (fingerprint: string): Counters => ({
-  step: 0,
-  smoothedLoss: 0,
-  seconds: 0,
-  tokens: 0,
-  updates: {},
-  fingerprint,
-});
-
 /** Counters of the newest whole checkpoint. */
 export function peekCounters(folder: string): Counters | undefined {
   const step = checkpointSteps(folder).at(-1);
-  return step === undefined ? undefined : readCounters(join(folder, `step-${step}`, countersFile));
+  return step === undefined ? undefined : readCounters(join(folder, `step-${step}`, countersFile), fallBack);
 }
 
 /** Restores the newest whole checkpoint into `trained`; undefined if there is none. */
@@ -191,13 +163,8 @@ export function loadCheckpoint(
   const step = checkpointSteps(folder).at(-1);
   if (step === undefined) return undefined;
   const path = join(folder, `step-${step}`);
-  const counters = readCounters(join(path, countersFile));
-  if (counters.fingerprint !== fingerprint) {
-    throw new CheckpointError(
-      `${path}: the run was begun with other data, model or optimiser settings; resume with the same ones (see config.yaml) or choose another --out`,
-      { folder: path },
-    );
-  }
+  const counters = readCounters(join(path, countersFile), fallBack);
+  refuseOther(path, counters.fingerprint, fingerprint);
   const weights = readState(join(path, weightsFile));
   const optimisers = readdirSync(path)
     .filter((name) => /^optimiser-\d+-of-\d+\.safetensors$/.test(name))
@@ -216,6 +183,19 @@ export function loadCheckpoint(
     if (average !== undefined) average.updates = updates;
   }
   return counters;
+}
+
+function refuseOther(path: string, before: string, now: string): void {
+  if (before === now) return;
+  const changed = changedParts(before, now);
+  const what =
+    changed.length === 0
+      ? "other data, model or optimiser settings"
+      : `something else for ${changed.join(", ")}`;
+  throw new CheckpointError(
+    `${path}: the run was begun with ${what}; resume with the same (see config.yaml) or choose another --out`,
+    { folder: path, changed },
+  );
 }
 
 function restore(path: string, targets: ReadonlyMap<string, Tensor>, files: readonly Checkpoint[]): void {
@@ -242,28 +222,4 @@ function readState(path: string): Checkpoint {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CheckpointError(`${reason}; ${fallBack}`, { path }, { cause: error });
   }
-}
-
-function readCounters(path: string): Counters {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw new CheckpointError(`${path}: missing or damaged; ${fallBack}`, { path }, { cause: error });
-  }
-  const { fingerprint, step, smoothedLoss, seconds, tokens, updates } = (value ?? {}) as Partial<Counters>;
-  const whole = [
-    step,
-    tokens,
-    ...Object.values(updates ?? {}).flatMap((one) => [one?.optimiser, one?.average]),
-  ];
-  const positive = [...whole, seconds];
-  const sound =
-    typeof fingerprint === "string" &&
-    typeof updates === "object" &&
-    Number.isFinite(smoothedLoss) &&
-    whole.every(Number.isSafeInteger) &&
-    positive.every((one) => typeof one === "number" && one >= 0);
-  if (!sound) throw new CheckpointError(`${path}: a counter is missing or wrong; ${fallBack}`, { path });
-  return value as Counters;
 }

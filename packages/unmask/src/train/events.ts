@@ -10,9 +10,9 @@ export type TrainEvent =
       folder: string;
       /** Name of the method: "rows", "answers", "blocks", or a distiller's. */
       method: string;
-      /** Parameters of the networks, and those that are updated. */
+      /** Parameters of the networks, and those that are updated; undefined before adapters are made. */
       parameters: number;
-      trainedParameters: number;
+      trainedParameters: number | undefined;
       /** Examples of an epoch; undefined for a stream. */
       rows: number | undefined;
       rowLength: number;

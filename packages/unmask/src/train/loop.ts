@@ -4,6 +4,7 @@
 
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { World } from "@unmask/torch";
 import { ConfigError } from "../base/errors.ts";
 import { type Counters, type HeldByRole, saveCheckpoint } from "./checkpoint.ts";
 import type { EventOf, TrainEvent, TrainHooks } from "./events.ts";
@@ -60,19 +61,16 @@ export async function runLoop<Networks, Example, Prepared, Batch>(
   hooks: TrainHooks,
 ): Promise<TrainResult> {
   const { settings, counters, world } = run;
-  if (counters.step > settings.steps) {
-    throw new ConfigError(
-      `${settings.folder} has been trained for ${counters.step} steps and train.steps is ${settings.steps}; give at least ${counters.step}`,
-    );
-  }
+  refuseImpossible(run);
   const emit = emitter(run, hooks);
   emit(run.start);
   const clock = new Clock(counters);
-  const buckets = new RatioBuckets();
+  const buckets = new RatioBuckets(world.rank === 0 ? counters.ratios : undefined);
   let saved = counters.step === 0 ? -1 : counters.step;
   const save = async (): Promise<void> => {
     if (saved === counters.step || counters.step === 0) return;
     saved = counters.step;
+    counters.ratios = await allNumbers(buckets, world);
     const position = run.position?.();
     if (position !== undefined) counters.position = position;
     const options = { world, keep: settings.keep, held: run.held };
@@ -101,6 +99,25 @@ export async function runLoop<Networks, Example, Prepared, Batch>(
   await world.barrier();
   emit({ type: "finish", reason, step: counters.step, seconds: counters.seconds, metrics });
   return { folder: settings.folder, step: counters.step, metrics, reason };
+}
+
+function refuseImpossible({
+  settings: { folder, steps },
+  counters: { step },
+  batchSize,
+  world,
+}: Pick<Run<unknown, unknown, unknown, unknown>, keyof UsedByEmitter | "batchSize">): void {
+  if (step > steps) {
+    throw new ConfigError(
+      `${folder} has been trained for ${step} steps and train.steps is ${steps}; give at least ${step}`,
+    );
+  }
+  if (batchSize < world.size) {
+    throw new ConfigError(
+      `train.batch_size is ${batchSize} and ${world.size} processes train together: each needs an example of every batch; give at least ${world.size}, or start fewer processes`,
+      { batchSize, processes: world.size },
+    );
+  }
 }
 
 /** To the hooks, metrics.jsonl and TensorBoard; rank 0 speaks for all. */
@@ -217,7 +234,11 @@ async function reportRatios<N, E, P, B>(
   buckets: RatioBuckets,
   emit: (event: TrainEvent) => void,
 ): Promise<void> {
-  const numbers = world.size === 1 ? buckets.numbers() : await world.allReduceNumbers(buckets.numbers());
+  const numbers = await allNumbers(buckets, world);
   buckets.reset();
   emit({ type: "ratios", step: counters.step, buckets: ratioBuckets(numbers) });
 }
+
+/** Of all processes. */
+const allNumbers = async (buckets: RatioBuckets, world: World): Promise<number[]> =>
+  world.size === 1 ? buckets.numbers() : [...(await world.allReduceNumbers(buckets.numbers()))];

@@ -14,6 +14,8 @@ export interface ObjectiveContext {
   readonly padId: number;
   /** Whether examples are texts cut to rows of one length; else prompts and answers. */
   readonly rows: boolean;
+  /** Most ids of an example; texts have as many. */
+  readonly rowLength: number;
 }
 
 /** Throws a ConfigError for combinations that make no sense. */
@@ -21,6 +23,7 @@ export function objectiveOf({ objective }: TrainConfig, context: ObjectiveContex
   const { facts, padId, rows } = context;
   const kind = objective.kind === "auto" ? usualKind(facts, rows) : objective.kind;
   refuseWrong(objective, kind, context);
+  refuseBrokenBlocks(context);
   const noise = noiseOf(objective, facts);
   if (kind === "rows") return rowMethod(noise);
   const { padding, normalisation, smallest_time: smallestTime } = objective;
@@ -69,6 +72,15 @@ function refuseWrong(objective: Objective, kind: Kind, { facts, rows }: Objectiv
       `neither ${family}'s configuration nor the tokenizer names a mask; add a mask token to the tokenizer`,
     );
   }
+}
+
+/** Texts fill their rows: what a last block had beyond them would be learnt as their end. */
+function refuseBrokenBlocks({ facts: { family, blockLength }, rows, rowLength }: ObjectiveContext): void {
+  if (blockLength === undefined || (rows ? rowLength % blockLength === 0 : rowLength >= blockLength)) return;
+  throw new ConfigError(
+    `rows of ${rowLength} tokens are no whole number of blocks of ${blockLength}; give model.length as a multiple of ${blockLength}`,
+    { family, rowLength, blockLength },
+  );
 }
 
 /** LLaDA, Dream and SDAR let the mask's logit count like any other; MDLM takes it out. */

@@ -12,6 +12,7 @@ it("holds mean losses by time, adds up over processes, and begins anew", () => {
   expect(buckets[3]).toEqual({ from: 0.3, to: 0.4, loss: 2, count: 1 });
   expect(buckets[9]).toMatchObject({ loss: 5, count: 1 });
   expect(buckets[5]).toMatchObject({ loss: null, count: 0 });
+  expect(new RatioBuckets(sums).numbers()).toEqual(sums);
   here.reset();
   expect(ratioBuckets(here.numbers()).every(({ count }) => count === 0)).toBe(true);
 });

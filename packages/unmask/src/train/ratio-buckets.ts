@@ -13,8 +13,14 @@ export interface RatioBucket {
 }
 
 export class RatioBuckets {
-  private sums = new Float64Array(bucketCount);
-  private counts = new Float64Array(bucketCount);
+  private sums: Float64Array;
+  private counts: Float64Array;
+
+  /** From numbers() of an earlier process, or empty. */
+  constructor(numbers: readonly number[] = Array(2 * bucketCount).fill(0)) {
+    this.sums = Float64Array.from(numbers.slice(0, bucketCount));
+    this.counts = Float64Array.from(numbers.slice(bucketCount));
+  }
 
   add(losses: ArrayLike<number>, times: ArrayLike<number>): void {
     for (let i = 0; i < losses.length; i++) {

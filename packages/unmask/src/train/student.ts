@@ -1,6 +1,16 @@
 // The network that a run trains: a fresh one, or a checkpoint with all of its weights or adapters beside them.
 
-import { clone, copy_, type Device, keep, noGrad, scope, setRequiresGrad, type Tensor } from "@unmask/torch";
+import {
+  clone,
+  convert,
+  copy_,
+  type Device,
+  keep,
+  noGrad,
+  scope,
+  setRequiresGrad,
+  type Tensor,
+} from "@unmask/torch";
 import type { Network } from "../models/family.ts";
 import { type FreshModel, initialiseFresh, saveFresh } from "../models/fresh.ts";
 import { loadNetwork } from "../models/load.ts";
@@ -34,8 +44,9 @@ export function freshStudent(
   return {
     network: networkOf(parameters),
     parameters,
-    withValues: async (values, use) => use(networkOf(values)),
-    save: async (folder, values) => saveFresh(folder, model, values),
+    // Averages are float32, whatever the weights are.
+    withValues: (values, use) => converted(values, options.dtype, async (own) => use(networkOf(own))),
+    save: (folder, values) => converted(values, options.dtype, async (own) => saveFresh(folder, model, own)),
     dispose: () => disposeAll(parameters.values()),
   };
 }
@@ -80,6 +91,23 @@ export function loadedStudent(folder: string, options: LoadedStudentOptions): St
       loaded.dispose();
     },
   };
+}
+
+/** Runs `use` with the values in a dtype. */
+async function converted<Result>(
+  values: ReadonlyMap<string, Tensor>,
+  dtype: TrainedDtype,
+  use: (values: ReadonlyMap<string, Tensor>) => Promise<Result>,
+): Promise<Result> {
+  if ([...values.values()].every((one) => one.dtype === dtype)) return use(values);
+  const own = new Map(
+    [...values].map(([name, one]) => [name, noGrad(() => scope(() => keep(convert(one, dtype, undefined))))]),
+  );
+  try {
+    return await use(own);
+  } finally {
+    disposeAll(own.values());
+  }
 }
 
 /** Runs `use` while the parameters hold other values. */

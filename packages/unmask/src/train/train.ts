@@ -5,7 +5,8 @@ import type { BaseModel } from "./base-model.ts";
 import type { TrainConfig } from "./config.ts";
 import type { EventOf, TrainHooks } from "./events.ts";
 import { runLoop, type TrainResult } from "./loop.ts";
-import { planRun, prepareRun, startEvent } from "./run.ts";
+import { prepareRun } from "./run.ts";
+import { planRun, startEvent } from "./run-plan.ts";
 
 export interface TrainOptions extends TrainHooks {
   /** Go on from the newest checkpoint in the folder. */
