@@ -15,6 +15,7 @@ import {
   sqrt,
   type Tensor,
   tensor,
+  toNested,
   toNumbers,
   zeros,
 } from "@unmask/torch";
@@ -211,11 +212,13 @@ describe("networks of a teacher", () => {
       expect(values, name).toEqual(toNumbers(teacher.parameters.get(name)!));
     }
     expect([...start.state.keys()]).toHaveLength(4);
+    const [row] = toNested(start.critic.headWeight("output_layer.main.2")) as number[][];
+    expect(Math.hypot(...row!)).toBeCloseTo(1, 9);
     expect([...start.trained.critic.keys()]).toEqual(
       discriminatorTrainable(config, { blocks: 4, timePath: true }),
     );
     const frozen = startFromTeacher(teacher, {
-      ...{ seed: 1, discriminatorUnfreezeBlocks: 1, discriminatorTimePath: false },
+      ...{ seed: 1, discriminatorUnfreezeBlocks: 1, fidelity: "released" },
     });
     expect([...frozen.trained.critic.keys()]).toEqual(discriminatorTrainable(config, { blocks: 1 }));
     start.dispose();

@@ -37,7 +37,7 @@ import { MdlmTrunk } from "./mdlm-trunk.ts";
 /** PyTorch's guard against division by zero in normalising u and v. */
 const normEpsilon = 1e-12;
 
-const heads = ["output_layer.main.0", "output_layer.main.2"] as const;
+export const heads = ["output_layer.main.0", "output_layer.main.2"] as const;
 type Head = (typeof heads)[number];
 
 /** Names and shapes of every tensor, u and v included, in the checkpoint's order. */

@@ -5,18 +5,23 @@
 //   critic    a copy of the teacher below its head, and a fresh head; the last blocks and the head train
 //
 // The critic is told the noise level, which the teacher never was: its time path trains too. (Published: it stays frozen.)
+// Its head's spectral norms are iterated first: of random vectors they are far too small, and the first logits in the
+// thousands.
 
 import { clone, keep, noGrad, scope, setRequiresGrad, type Tensor } from "@unmask/torch";
 import { UnsupportedError } from "../../base/errors.ts";
-import { Discriminator, isSpectralState } from "../../models/discriminator.ts";
+import { Discriminator, heads, isSpectralState } from "../../models/discriminator.ts";
 import { initialiseDiscriminator } from "../../models/initialise.ts";
 import { Mdlm } from "../../models/mdlm.ts";
+import type { DidiFidelity } from "./options.ts";
 
 export interface CriticOptions {
   readonly seed: number;
+  /** "corrected" by default. */
+  readonly fidelity?: DidiFidelity | undefined;
   /** Blocks from the last that train; 4 by default, all if there are fewer. */
   readonly discriminatorUnfreezeBlocks?: number | undefined;
-  /** The time path trains; true by default. */
+  /** The time path trains; by default unless released. */
   readonly discriminatorTimePath?: boolean | undefined;
 }
 
@@ -45,7 +50,9 @@ export function startFromTeacher(teacher: Mdlm, options: CriticOptions): DidiSta
   const parameters = copies(teacher.parameters);
   for (const one of parameters.values()) setRequiresGrad(one, true);
   const critic = new Discriminator(config, initialiseDiscriminator(config, teacher.parameters, options.seed));
-  const { discriminatorUnfreezeBlocks: blocks = 4, discriminatorTimePath: timePath = true } = options;
+  const { discriminatorUnfreezeBlocks: blocks = 4, fidelity = "corrected" } = options;
+  const { discriminatorTimePath: timePath = fidelity !== "released" } = options;
+  if (fidelity !== "released") settle(critic);
   return {
     student: new Mdlm(config, parameters),
     critic,
@@ -55,6 +62,15 @@ export function startFromTeacher(teacher: Mdlm, options: CriticOptions): DidiSta
       for (const one of [...parameters.values(), ...critic.parameters.values()]) one.dispose();
     },
   };
+}
+
+/** As many power iterations as PyTorch begins its newer spectral norm with. */
+const firstIterations = 15;
+
+function settle(critic: Discriminator): void {
+  for (let i = 0; i < firstIterations; i++) {
+    for (const head of heads) scope(() => noGrad(() => void critic.headWeight(head, true)));
+  }
 }
 
 const copies = (parameters: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
