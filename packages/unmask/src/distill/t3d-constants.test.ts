@@ -63,6 +63,8 @@ describe("T3D's constants", () => {
     expect(t3dDefaults.corrected).toMatchObject({ traceHides: "latest", states: "fresh" });
     expect(t3dDefaults.released).toMatchObject({ traceHides: "earliest", states: "frozen" });
     expect(t3dDefaults.paper).toMatchObject({ alpha: 1, beta: 1, logRatio: "sum", pathWeights: "linear" });
-    expect(t3dDefaults.paper).toMatchObject({ refresh: "best", lambdaPath: 0.2, traceHides: "latest" });
+    expect(t3dDefaults.paper).toMatchObject({
+      ...{ refresh: "best", lambdaPath: 0.2, traceHides: "latest", referenceTemp: 1 },
+    });
   });
 });

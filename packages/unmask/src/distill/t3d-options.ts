@@ -91,7 +91,15 @@ export const t3dDefaults = {
     ...{ ...published, traceHides: "earliest", states: "frozen", alignment: "released" },
     ...{ pathWeights: "nested", pathAverage: "batch", drawsTwice: true },
   },
-  paper: { ...corrected, alpha: 1, beta: 1, logRatio: "sum", pathWeights: "linear", refresh: "best" },
+  paper: {
+    ...corrected,
+    alpha: 1,
+    beta: 1,
+    logRatio: "sum",
+    referenceTemp: 1,
+    pathWeights: "linear",
+    refresh: "best",
+  },
 } as const satisfies Record<DistillFidelity, T3dOptions>;
 
 /** Throws a ConfigError for a value outside its range. */

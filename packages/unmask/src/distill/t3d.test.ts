@@ -151,7 +151,15 @@ describe("the whole loss", () => {
     [1, 2, 5, 4],
     [0, 1, 2, 3, 4, 5],
   ];
-  const base = { ...blocks, pathKSteps: 2, alpha: 0.6, beta: 0.4, lambdaPath: 0.3, randomRatio: 0 } as const;
+  const base = {
+    ...blocks,
+    pathKSteps: 2,
+    alpha: 0.6,
+    beta: 0.4,
+    lambdaPath: 0.3,
+    randomRatio: 0,
+    referenceTemp: 0,
+  } as const;
   const found = (options: T3dOptions) =>
     takeStep(t3d(facts, { ...base, ...options }), networks, [example], { numbers: [0] }).phases[0]!;
 

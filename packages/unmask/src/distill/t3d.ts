@@ -20,8 +20,8 @@
 //              states every epoch; reference and student look at the same draw x̂.
 //   released   what the published code does with a batch, defects included: states hide what was revealed first, and are
 //              frozen; with reference_temp > 0 the reference scores one draw and the student another.
-//   paper      Eq. 7 and 9 as written: sums instead of means, α = β = 1, linear path weights; the best student of a
-//              round becomes the reference. States as corrected. The paper's own λ is 0.2; what B and π are across blocks
+//   paper      Eq. 7 and 9 as written: sums instead of means, α = β = 1, x̂ drawn from the reference (temperature 1) instead
+//              of its most probable tokens, linear path weights; the best student of a round becomes the reference. States as corrected. The paper's own λ is 0.2; what B and π are across blocks
 //              it does not say.
 //
 // Smoke test: student = reference gives L_DDO = (1 + α) ln 2, 1.0397 for α = 0.5.
