@@ -167,3 +167,8 @@ describe("permutation", () => {
     expect(square).toBeLessThan(49.7);
   });
 });
+
+it("gives every stream a number of its own", () => {
+  const numbers = Object.values(streams);
+  expect(new Set(numbers).size).toBe(numbers.length);
+});

@@ -27,7 +27,7 @@ export const streams = {
   story: 8,
   resample: 9,
   files: 10,
-  score: 10,
+  score: 11,
 } as const;
 
 export type StreamName = keyof typeof streams;

@@ -162,7 +162,10 @@ export class TrainProgress {
       this.say(renderStart(event));
       for (const warning of event.warnings) this.warn(warning);
     } else if (event.type === "step" || event.type === "evaluate") this.show(event.type === "evaluate");
-    else if (event.type === "finish") this.end();
+    else if (event.type === "finish") {
+      for (const warning of event.warnings ?? []) this.warn(warning);
+      this.end();
+    }
   };
 
   /** A line of its own that does not disturb the live one. */

@@ -57,6 +57,8 @@ export type TrainEvent =
       step: number;
       seconds: number;
       metrics: Readonly<Record<string, number>> | undefined;
+      /** What was odd about data that was read while training. */
+      warnings?: readonly string[];
     };
 
 export type EventOf<Type extends TrainEvent["type"]> = Extract<TrainEvent, { type: Type }>;

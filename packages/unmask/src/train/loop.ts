@@ -43,6 +43,8 @@ export interface Run<Networks, Example, Prepared, Batch> extends Job<Networks, E
   afterStep?(when: { step: number; metrics: Metrics | undefined }): void;
   /** Where the data is read on after a resume, for sources that need to know. */
   position?(): unknown;
+  /** What is known only at the end: odd rows of a stream. */
+  warnings?(): readonly string[];
   /** Writes the models that come of it. */
   exportModels(): Promise<void>;
 }
@@ -84,7 +86,7 @@ export async function runLoop<Networks, Example, Prepared, Batch>(
   };
   const due = (every: number) => every > 0 && counters.step % every === 0;
   while (await goesOn(run, hooks.signal)) {
-    const outcome = await step(run, buckets);
+    const outcome = await oneStep(run, buckets);
     emit(stepEvent(run, outcome, clock));
     if (due(settings.ratiosEvery)) await reportRatios(run, buckets, emit);
     const metrics = due(settings.evaluateEvery) ? await evaluate(false) : undefined;
@@ -97,7 +99,10 @@ export async function runLoop<Networks, Example, Prepared, Batch>(
   const metrics = reason === "done" ? await evaluate(true) : undefined;
   if (world.rank === 0) await run.exportModels();
   await world.barrier();
-  emit({ type: "finish", reason, step: counters.step, seconds: counters.seconds, metrics });
+  const late = (run.warnings?.() ?? []).filter((one) => !run.start.warnings.includes(one));
+  const warnings = late.length === 0 ? {} : { warnings: late };
+  const { step, seconds } = counters;
+  emit({ type: "finish", reason, step, seconds, metrics, ...warnings });
   return { folder: settings.folder, step: counters.step, metrics, reason };
 }
 
@@ -180,7 +185,7 @@ async function goesOn<N, E, P, B>(run: Run<N, E, P, B>, signal: AbortSignal | un
   return stop === 0 && !isDone(run);
 }
 
-async function step<N, E, P, B>(run: Run<N, E, P, B>, buckets: RatioBuckets): Promise<StepOutcome> {
+async function oneStep<N, E, P, B>(run: Run<N, E, P, B>, buckets: RatioBuckets): Promise<StepOutcome> {
   const { counters, settings, world } = run;
   const progress = Math.min(1, Math.max(counters.step / settings.steps, timeShare(run)));
   try {

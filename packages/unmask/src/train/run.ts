@@ -114,6 +114,7 @@ function runOf(plan: Plan, { student, trained, counters, world, dispose }: Under
     ...{ settings: loopSettings(config.train, config.out), counters, dispose },
     start: { ...startEvent(plan, world), trainedParameters, fromStep: counters.step },
     position: () => plan.data.position(),
+    warnings: () => plan.data.warnings(),
     evaluate: ({ last }) => evaluation(plan, student, averages(), last),
     exportModels: () =>
       exportModel(
