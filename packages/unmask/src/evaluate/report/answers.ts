@@ -3,7 +3,7 @@
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import type { Trajectory } from "../../trajectory/record.ts";
 import type { Row, TaskOutcome } from "../run/outcome.ts";
-import type { GenerateItem } from "../tasks/task.ts";
+import type { ChooseItem, GenerateItem } from "../tasks/task.ts";
 import { type Html, html, visible } from "./html.ts";
 
 /** What the page's script replays. */
@@ -78,6 +78,28 @@ export function questionHtml(outcome: TaskOutcome, answers: readonly ShownAnswer
 <div class="prompt" tabindex="0" role="region" aria-label="prompt">${shortened(promptText(outcome, item))}</div>
 ${answers.map((answer) => answerHtml(answer, replays))}
 <dl><dt>target</dt><dd>${shortened(item.target, 600)}</dd></dl>
+</div>
+</details>`;
+}
+
+/** A question that was answered by the likelihood of its choices. */
+export function choiceHtml({ planned }: TaskOutcome, row: Row): Html {
+  const item = planned.task.items[row.item] as ChooseItem;
+  const word = verdictWord(row);
+  const [verdict] = row.graded.verdicts;
+  const context = item.candidates[0]?.context ?? "";
+  const choices = item.candidates.map(({ choice }, at) => {
+    const nll = row.scored?.nlls[at];
+    const gold = item.gold.includes(at) ? " (right)" : "";
+    return html`<dt>${nll === undefined ? "" : nll.toFixed(2)}</dt><dd>${choice}${gold}</dd>`;
+  });
+  return html`<details data-answer data-verdict="${word}">
+<summary><span class="badge ${word === "right" ? "good" : "bad"}">${word}</span> ${item.id} <span class="soft">${firstWords(context)}</span></summary>
+<div>
+<p class="soft small">Asked</p>
+<div class="prompt" tabindex="0" role="region" aria-label="prompt">${shortened(context)}</div>
+<p class="soft small">−log likelihood of each choice, nats; taken: ${verdict?.extracted ?? "none"}</p>
+<dl>${choices}</dl>
 </div>
 </details>`;
 }

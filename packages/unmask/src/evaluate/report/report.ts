@@ -6,7 +6,7 @@ import type { Identity } from "../run/identity.ts";
 import { verdictsOf } from "../run/outcome.ts";
 import type { SweepTask } from "../run/sweep.ts";
 import type { Machine } from "../run/timing.ts";
-import { chosenRows, questionHtml, Replays, verdictWord } from "./answers.ts";
+import { choiceHtml, chosenRows, questionHtml, Replays, verdictWord } from "./answers.ts";
 import { barChart, colourOf, curveChart, forwardsGrid, histogram } from "./charts.ts";
 import { type Html, html, jsonData, page } from "./html.ts";
 import { replayScript } from "./replay-script.ts";
@@ -177,18 +177,20 @@ function answersSection(lines: readonly Line[], replays: Replays): Html {
   return html`${names.map((name) => {
     const own = lines.filter(({ outcome }) => outcome.name === name);
     const [{ outcome }] = own as [Line];
-    if (outcome.planned.task.kind !== "generate") return "";
+    const isChoice = outcome.planned.task.kind === "choose";
     const chosen = own.length === 1 ? chosenRows(outcome) : outcome.rows.slice(0, shownOfSweep);
     const reasons = own.length === 1 ? reasonsTable(outcome) : undefined;
     return html`<h3>${name}</h3>
 ${own.length === 1 ? rightWords(outcome) : ""}${reasons ?? ""}
 <p class="soft small">${chosen.length} of ${outcome.rows.length} questions; all are in the samples file.</p>
 ${own.length === 1 ? filters(chosen.map(verdictWord)) : ""}<div>${chosen.map((row) =>
-      questionHtml(
-        outcome,
-        own.map((line) => ({ label: line.label, row: line.outcome.rows[row.item]! })),
-        replays,
-      ),
+      isChoice
+        ? choiceHtml(outcome, row)
+        : questionHtml(
+            outcome,
+            own.map((line) => ({ label: line.label, row: line.outcome.rows[row.item]! })),
+            replays,
+          ),
     )}</div>`;
   })}`;
 }

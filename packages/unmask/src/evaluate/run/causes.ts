@@ -42,6 +42,7 @@ const rules: readonly Rule[] = [
   { path: /^tasks\.\d+\.(max_new_tokens|stop)/, name: "length and stop strings", affects: ["generation"] },
   { path: /^settings\./, name: "decoder options", affects: ["generation"] },
   { path: /^run\.seed$/, name: "seed (sampling)", affects: ["generation"] },
+  { path: /^run\.likelihood_draws$/, name: "likelihood draws", affects: ["generation"] },
   { path: /^run\.fidelity$/, name: "fidelity", affects: ["generation", "extraction", "score"] },
   { path: /^run\.(batch_size|threads|device|dtype)/, name: "arithmetic", affects: ["generation"] },
   { path: /^unmask\.code_hash$/, name: "program", affects: ["prompt", "generation"] },

@@ -73,6 +73,9 @@ const shape = {
     .default("corrected")
     .describe("released: decoding and rules as published, with their defects"),
   judge: text.optional().describe("folder of a GPT-2 model, for generative perplexity of the answers"),
+  likelihood_draws: count
+    .default(128)
+    .describe("masks drawn to estimate a likelihood, for tasks that choose by it"),
   batch_size: count.default(8).describe("answers a forward"),
   processes: count.default(1).describe("each with a copy of the model; changes speed only"),
   threads: z

@@ -7,15 +7,17 @@ import { createReadStream, existsSync, readdirSync, readFileSync, statSync } fro
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../base/errors.ts";
+import type { OptionValues } from "../../decode/decoder.ts";
 import type { ModelText } from "../../generate/load.ts";
 import type { EvalConfig } from "./config.ts";
-import type { Plan, PlannedTask } from "./plan.ts";
+import type { Plan, PlannedTask, Setting } from "./plan.ts";
 
 export interface Identity {
   readonly unmask: ProgramIdentity;
   readonly model: ModelIdentity;
   readonly tasks: readonly TaskIdentity[];
-  readonly settings: Plan["settings"];
+  /** The decoders with all their options; where tasks ask for temperatures, those come on top unless one was given. */
+  readonly settings: readonly (Omit<Setting, "given"> & { readonly temperature_given: boolean })[];
   readonly run: {
     readonly fidelity: string;
     readonly seed: number;
@@ -23,6 +25,7 @@ export interface Identity {
     readonly device: string;
     readonly dtype: string;
     readonly threads: number;
+    readonly likelihood_draws: number;
     /** Of the judge's files, where texts are judged. */
     readonly judge_hash: string | null;
   };
@@ -59,6 +62,7 @@ interface TaskIdentity {
   readonly questions: number;
   readonly max_new_tokens: number | null;
   readonly stop: readonly string[];
+  readonly temperature: number;
   readonly prompts_hash: string;
   readonly provenance: PlannedTask["task"]["provenance"];
 }
@@ -72,7 +76,7 @@ export interface Asked {
 }
 
 export async function identityOf({ config, model, plan, threads }: Asked): Promise<Identity> {
-  const { fidelity, seed, batch_size, device, dtype, adapter, judge } = config;
+  const { fidelity, seed, batch_size, device, dtype, likelihood_draws, adapter, judge } = config;
   return {
     unmask: programIdentity(),
     model: {
@@ -85,19 +89,29 @@ export async function identityOf({ config, model, plan, threads }: Asked): Promi
       adapter_hash: adapter === undefined ? null : await hashFolder(adapter),
     },
     tasks: plan.tasks.map(taskIdentity),
-    settings: plan.settings,
+    settings: plan.settings.map(({ given, ...setting }) => ({
+      ...setting,
+      temperature_given: (given as OptionValues).temperature !== undefined,
+    })),
     run: {
-      ...{ fidelity, seed, batch_size, device, dtype, threads },
+      ...{ fidelity, seed, batch_size, device, dtype, threads, likelihood_draws },
       judge_hash: judge === undefined ? null : await hashFolder(judge),
     },
   };
 }
 
-function taskIdentity({ name, task, chat, options, promptsHash }: PlannedTask): TaskIdentity {
+function taskIdentity({
+  name,
+  task,
+  chat,
+  options,
+  temperature = 0,
+  promptsHash,
+}: PlannedTask): TaskIdentity {
   return {
     ...{ name, task: task.name, version: task.version, metrics: task.metrics.map((one) => one.name) },
     ...{ chat_template: chat, questions: task.items.length, max_new_tokens: options.maxNewTokens ?? null },
-    ...{ stop: options.stop ?? [], prompts_hash: promptsHash, provenance: task.provenance },
+    ...{ stop: options.stop ?? [], temperature, prompts_hash: promptsHash, provenance: task.provenance },
   };
 }
 

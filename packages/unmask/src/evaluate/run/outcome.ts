@@ -6,15 +6,15 @@ import { type MeanInterval, meanInterval } from "../intervals.ts";
 import type { Metric } from "../tasks/task.ts";
 import type { LimitedGrade } from "./grade.ts";
 import type { PlannedTask } from "./plan.ts";
-import type { Written } from "./unit.ts";
+import type { Scored, Written } from "./unit.ts";
 
 /** One question with its answers. */
 export interface Row {
   /** Index into the task's items. */
   readonly item: number;
   readonly written: readonly Written[];
-  /** Of each candidate, where the task chooses. */
-  readonly nlls?: readonly number[] | undefined;
+  /** Where the task chooses. */
+  readonly scored?: Scored | undefined;
   readonly graded: LimitedGrade;
 }
 
@@ -73,7 +73,9 @@ export function outcomeOf({ planned, header, rows, seed }: Recorded): TaskOutcom
     }),
     unparsed: verdicts.filter((one) => one.unparsed).length,
     cut: rows.filter(({ graded }) => graded.cut === true).length,
-    promptsCut: planned.prompts.filter(({ cut }) => cut > 0).length,
+    promptsCut:
+      planned.prompts.filter(({ cut }) => cut > 0).length +
+      rows.filter(({ scored }) => scored !== undefined && scored.tokens_cut > 0).length,
     decoding: written.length === 0 ? undefined : costOf(written),
   };
 }

@@ -2,17 +2,18 @@
 // before a weight is read: unknown decoders and options, files without the fields of their task, prompts that do not fit.
 
 import { createHash } from "node:crypto";
-import { ConfigError } from "../../base/errors.ts";
+import { ConfigError, UnsupportedError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/nearest.ts";
 import type { OptionValues } from "../../decode/decoder.ts";
 import { decoders } from "../../decode/decoders.ts";
 import type { ModelText } from "../../generate/load.ts";
 import { resolveRequest } from "../../generate/request.ts";
-import type { GenerateItem, OpenTask } from "../tasks/task.ts";
+import type { GenerateItem, OpenChooseTask, OpenTask } from "../tasks/task.ts";
 import { type EvalConfig, type TaskConfig, taskConfigs } from "./config.ts";
+import { fileName } from "./names.ts";
 import { openTask } from "./open-task.ts";
 import { type EncodedPrompt, encodeTaskPrompt } from "./prompts.ts";
-import type { GenerateUnit } from "./unit.ts";
+import type { GenerateUnit, UnitRequest } from "./unit.ts";
 
 /** A decoder with its options. */
 export interface Setting {
@@ -21,6 +22,8 @@ export interface Setting {
   readonly decoder: string;
   /** All of them, defaults filled in. */
   readonly options: OptionValues;
+  /** What the configuration says of it. */
+  readonly given: EvalConfig["decoder"];
 }
 
 export interface PlannedTask {
@@ -32,6 +35,8 @@ export interface PlannedTask {
   /** In the order of the task's items; none for tasks that choose. */
   readonly prompts: readonly EncodedPrompt[];
   readonly options: Pick<GenerateUnit["options"], "maxNewTokens" | "count" | "stop" | "stopIds">;
+  /** Where the task asks for one and the configuration names none. */
+  readonly temperature?: number | undefined;
   /** Of all prompts' ids. */
   readonly promptsHash: string;
 }
@@ -64,6 +69,7 @@ export async function makePlan(
   const tasks: PlannedTask[] = [];
   for (const one of taskConfigs(config)) tasks.push(await planTask(one, config, model));
   refuseEqualNames(tasks);
+  refuseChoicesOfSweep(tasks, variants.length);
   const settings = variants.map((variant) => resolveSetting(variant, { config, model, tasks }));
   const units = settings.flatMap((_, setting) =>
     tasks.flatMap(({ task, options }, at) => {
@@ -77,8 +83,7 @@ export async function makePlan(
 async function planTask(own: TaskConfig, config: EvalConfig, model: ModelText): Promise<PlannedTask> {
   const task = await openTask(own, config);
   const name = own.as ?? task.name;
-  if (task.kind === "choose")
-    return { name, config: own, task, chat: false, prompts: [], options: {}, promptsHash: "" };
+  if (task.kind === "choose") return planChoices(name, own, task);
   const chat = own.apply_chat_template ?? (task.chat && model.template?.kind === "jinja");
   if (chat && model.template?.kind !== "jinja") {
     throw new ConfigError(
@@ -88,18 +93,40 @@ async function planTask(own: TaskConfig, config: EvalConfig, model: ModelText): 
   const prompts = task.items.map(({ prompt }) =>
     encodeTaskPrompt(model, prompt, { chat, longest: config.max_prompt_tokens }),
   );
-  const { stop, repeats, maxNewTokens } = task.generation;
+  const { stop, repeats, maxNewTokens, temperature } = task.generation;
   const options = {
     maxNewTokens: own.max_new_tokens ?? maxNewTokens,
     ...{ count: repeats, stop, stopIds: chat ? (model.tokenizer?.specials.endOfTurn ?? []) : [] },
   };
   refuseTooLong({ name, options, prompts, items: task.items }, model);
-  return { name, config: own, task, chat, prompts, options, promptsHash: hashOf(prompts) };
+  return { name, config: own, task, chat, prompts, options, temperature, promptsHash: hashOf(prompts) };
+}
+
+function planChoices(name: string, config: TaskConfig, task: OpenChooseTask): PlannedTask {
+  if (config.apply_chat_template === true) {
+    throw new UnsupportedError(
+      `${name} scores choices by their likelihood, for which no chat template is applied; leave apply_chat_template out there`,
+      { task: name },
+    );
+  }
+  const asked = task.items.map(({ candidates }) => candidates.map((one) => [one.context, one.continuation]));
+  const promptsHash = createHash("sha256").update(JSON.stringify(asked)).digest("hex");
+  return { name, config, task, chat: false, prompts: [], options: {}, promptsHash };
+}
+
+/** Choices do not depend on the decoder: all points of a curve would be one. */
+function refuseChoicesOfSweep(tasks: readonly PlannedTask[], settings: number): void {
+  const choosing = tasks.find(({ task }) => task.kind === "choose");
+  if (choosing === undefined || settings < 2) return;
+  throw new ConfigError(
+    `${choosing.name} scores choices, which does not depend on the decoder; ask it with unmask eval`,
+    { task: choosing.name },
+  );
 }
 
 function refuseEqualNames(tasks: readonly PlannedTask[]): void {
-  const names = tasks.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  const files = tasks.map(({ name }) => fileName(name));
+  const twice = tasks.find((_, i) => files.indexOf(files[i]!) !== i)?.name;
   if (twice === undefined) return;
   throw new ConfigError(`the task ${twice} is asked twice; name one of them otherwise with as: NAME`, {
     twice,
@@ -145,9 +172,10 @@ function resolveSetting(variant: Variant, { config, model, tasks }: Resolving): 
     return [resolveRequest(model, [prompt], { decoder, decoderOptions, seed, fidelity, ...options })];
   });
   const [request] = found;
+  const given = variant.decoder;
   return request === undefined
-    ? { label, decoder: decoder ?? "", options: decoderOptions }
-    : { label, decoder: request.decoder.name, options: request.options };
+    ? { label, decoder: decoder ?? "", options: decoderOptions, given }
+    : { label, decoder: request.decoder.name, options: request.options, given };
 }
 
 /** An option that no decoder has: the schema says so in files, but not where a sweep names it. */
@@ -175,13 +203,32 @@ function hashOf(prompts: readonly EncodedPrompt[]): string {
 }
 
 /** What a worker gets of a unit. */
-export function requestOf({ settings, tasks }: Plan, unit: Unit, config: EvalConfig): GenerateUnit {
-  const { prompts, options } = tasks[unit.task]!;
-  const { decoder, options: decoderOptions } = settings[unit.setting]!;
+export function requestOf({ settings, tasks }: Plan, unit: Unit, config: EvalConfig): UnitRequest {
+  const { prompts, options, task } = tasks[unit.task]!;
+  const { seed, fidelity, batch_size: batchSize, likelihood_draws: draws } = config;
+  const places = unit.items;
+  if (task.kind === "choose") {
+    const items = unit.items.map((at) => task.items[at]!);
+    return { kind: "choose", items, places, options: { draws, seed, batchSize } };
+  }
+  const setting = settings[unit.setting]!;
   return {
-    kind: "generate",
-    prompts: unit.items.map((at) => prompts[at]!.ids),
-    places: unit.items,
-    options: { ...options, decoder, decoderOptions, seed: config.seed, fidelity: config.fidelity },
+    ...{ kind: "generate", prompts: unit.items.map((at) => prompts[at]!.ids), places },
+    options: {
+      ...{ ...options, decoder: setting.decoder, seed, fidelity },
+      decoderOptions: optionsFor(setting, tasks[unit.task]!),
+    },
   };
+}
+
+/** The setting's options, with a task's own temperature where the decoder has one and none was asked for. */
+export function optionsFor(
+  { options, given }: Pick<Setting, "options" | "given">,
+  { temperature = 0 }: PlannedTask,
+): OptionValues {
+  const isOwn =
+    (given as OptionValues).temperature === undefined &&
+    temperature > 0 &&
+    Object.hasOwn(options, "temperature");
+  return isOwn ? { ...options, temperature } : options;
 }

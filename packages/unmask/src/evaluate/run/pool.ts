@@ -2,7 +2,7 @@
 // process dies, another takes its place and the unit is asked once more.
 
 import { UnmaskError } from "../../base/errors.ts";
-import type { GeneratedUnit, GenerateUnit } from "./unit.ts";
+import type { UnitRequest, UnitResult } from "./unit.ts";
 import { type Worker, WorkerDied } from "./worker.ts";
 
 export interface Done {
@@ -11,7 +11,7 @@ export interface Done {
   /** Number of the worker, and whether this was the first unit that it ran: its times tell of a cold start. */
   readonly worker: number;
   readonly first: boolean;
-  readonly result: GeneratedUnit;
+  readonly result: UnitResult;
 }
 
 export interface PoolOptions {
@@ -25,7 +25,7 @@ export interface PoolOptions {
 const attempts = 2;
 
 /** Runs all units; an error of one stops the others after what they are at. */
-export async function runUnits(units: readonly GenerateUnit[], options: PoolOptions): Promise<void> {
+export async function runUnits(units: readonly UnitRequest[], options: PoolOptions): Promise<void> {
   const queue = { next: 0, failed: undefined as unknown };
   const goesOn = () => queue.next < units.length && queue.failed === undefined && !options.signal?.aborted;
   const work = async (number: number): Promise<void> => {
@@ -59,7 +59,7 @@ class Seat {
   }
 
   /** Undefined if it was interrupted. */
-  async run(unit: GenerateUnit): Promise<Pick<Done, "first" | "result"> | undefined> {
+  async run(unit: UnitRequest): Promise<Pick<Done, "first" | "result"> | undefined> {
     for (let attempt = 1; ; attempt++) {
       try {
         this.worker ??= await this.options.open();
@@ -83,7 +83,7 @@ class Seat {
   }
 }
 
-function tooOften({ message }: WorkerDied, { places }: GenerateUnit): UnmaskError {
+function tooOften({ message }: WorkerDied, { places }: UnitRequest): UnmaskError {
   const questions = places.length === 1 ? `question ${places[0]}` : `questions ${places.join(", ")}`;
   return new UnmaskError(
     `${message} twice at ${questions}, perhaps for want of memory; what is finished is kept: lower batch_size or processes, and go on with --resume`,

@@ -6,7 +6,7 @@ import type { Trajectory, TrajectoryHeader } from "../../trajectory/record.ts";
 import { Journal, removeTemporary } from "./files.ts";
 import type { LimitedGrade } from "./grade.ts";
 import type { Identity } from "./identity.ts";
-import type { Written } from "./unit.ts";
+import type { Scored, Written } from "./unit.ts";
 
 /** Which answer: indices into the plan's settings and tasks, and into the task's items. */
 export interface Place {
@@ -25,6 +25,7 @@ type ResultLine =
       readonly header: TrajectoryHeader;
     }
   | AnswerLine
+  | ({ readonly type: "scored" } & Place & Scored)
   | ({ readonly type: "graded"; readonly graded: LimitedGrade } & Place);
 
 export interface SessionLine {
@@ -58,6 +59,7 @@ export class RunRecord {
   private readonly timing: Journal;
   private readonly headers = new Map<string, TrajectoryHeader>();
   private readonly answers = new Map<string, Written[]>();
+  private readonly scores = new Map<string, Scored>();
   private readonly grades = new Map<string, LimitedGrade>();
 
   constructor(folder: string) {
@@ -73,6 +75,7 @@ export class RunRecord {
   private take(line: ResultLine): void {
     if (line.type === "begin") this.identity = line.identity;
     else if (line.type === "header") this.headers.set(`${line.setting}/${line.task}`, line.header);
+    else if (line.type === "scored") this.scores.set(keyOf(line), line);
     else if (line.type === "graded") this.grades.set(keyOf(line), line.graded);
     else {
       const known = this.answers.get(keyOf(line)) ?? [];
@@ -110,6 +113,11 @@ export class RunRecord {
     ]);
   }
 
+  addScores(scores: readonly (Place & { scored: Scored })[]): void {
+    const fresh = scores.filter((one) => this.scoredAt(one) === undefined);
+    this.write(fresh.map(({ scored, ...place }) => ({ type: "scored", ...place, ...scored }) as const));
+  }
+
   addGraded(graded: readonly (Place & { graded: LimitedGrade })[]): void {
     this.write(graded.map((one) => ({ type: "graded", ...one }) as const));
   }
@@ -117,6 +125,10 @@ export class RunRecord {
   /** By repeat. */
   answersAt(place: Place): readonly Written[] {
     return this.answers.get(keyOf(place)) ?? [];
+  }
+
+  scoredAt(place: Place): Scored | undefined {
+    return this.scores.get(keyOf(place));
   }
 
   gradedAt(place: Place): LimitedGrade | undefined {

@@ -15,9 +15,9 @@ import { readJson, readJsonLines } from "./files.ts";
 import { type Answer, childGrader, gradeAnswers, localGrader } from "./grade.ts";
 import { type Identity, programIdentity } from "./identity.ts";
 import { type Manifest, manifestVersion } from "./manifest.ts";
+import { samplesFile, trajectoryFile } from "./names.ts";
 import { openTask } from "./open-task.ts";
 import type { TaskOutcome } from "./outcome.ts";
-import { samplesFile, trajectoryFile } from "./results.ts";
 import type { Evaluated } from "./run.ts";
 
 export interface TaskComparison {
@@ -104,11 +104,11 @@ async function recordedTrajectories(path: string): Promise<readonly Trajectory[]
 
 /** Questions of a run that was just made. */
 export const answeredQuestions = ({ planned, rows }: TaskOutcome): AnsweredQuestion[] =>
-  rows.map(({ item, written, nlls, graded }) => ({
+  rows.map(({ item, written, scored, graded }) => ({
     ...{ doc: item, id: planned.task.items[item]!.id, scores: graded.scores, verdicts: graded.verdicts },
     responses: written.map(({ text }) => text),
-    trajectories: nlls === undefined ? written.map(({ trajectory }) => trajectory) : undefined,
-    nlls,
+    trajectories: scored === undefined ? written.map(({ trajectory }) => trajectory) : undefined,
+    nlls: scored?.nlls,
   }));
 
 /** Holds a run against the recorded one. */

@@ -5,7 +5,9 @@ import { createHash } from "node:crypto";
 import type { ChooseItem, GenerateItem } from "../tasks/task.ts";
 import type { EvalConfig } from "./config.ts";
 import type { Identity } from "./identity.ts";
+import { trajectoryFile } from "./names.ts";
 import type { MetricOutcome, Row, TaskOutcome } from "./outcome.ts";
+import { optionsFor, type Setting } from "./plan.ts";
 import type { TaskText } from "./quality.ts";
 
 /** Means over a task's questions: "exact_match,strict-match", and its error under "exact_match_stderr,strict-match". */
@@ -32,8 +34,7 @@ const metricName = (metric: string): string => metric.split(",")[0]!;
 export interface ResultsOptions {
   readonly config: EvalConfig;
   readonly identity: Identity;
-  /** The decoder's line of the identity's settings. */
-  readonly setting: Identity["settings"][number];
+  readonly setting: Setting;
   /** Where texts are judged, by task. */
   readonly quality: ReadonlyMap<string, TaskText>;
 }
@@ -46,7 +47,7 @@ export function resultsJson(outcomes: readonly TaskOutcome[], options: ResultsOp
   return {
     results: each(scoresOf),
     group_subtasks: each(() => []),
-    configs: each((outcome) => taskConfig(outcome)),
+    configs: each((outcome) => taskConfig(outcome, setting)),
     versions: each(({ planned }) => planned.task.version),
     "n-shot": each(({ planned }) => planned.task.provenance.fewshot.count),
     higher_is_better: each(({ metrics }) =>
@@ -88,7 +89,7 @@ const modelArgs = ({ model, revision, adapter, dtype }: EvalConfig): string =>
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
     .join(",");
 
-function taskConfig({ name, planned, metrics }: TaskOutcome) {
+function taskConfig({ name, planned, metrics }: TaskOutcome, setting: Setting) {
   const { task, chat, options } = planned;
   return {
     task: name,
@@ -99,7 +100,10 @@ function taskConfig({ name, planned, metrics }: TaskOutcome) {
     ...(task.kind === "generate"
       ? {
           repeats: options.count,
-          generation_kwargs: { until: options.stop, max_gen_toks: options.maxNewTokens },
+          generation_kwargs: {
+            ...{ until: options.stop, max_gen_toks: options.maxNewTokens },
+            ...optionsFor(setting, planned),
+          },
           apply_chat_template: chat,
         }
       : {}),
@@ -178,13 +182,17 @@ function chooseParts(row: Row, { candidates, gold }: ChooseItem) {
     line: {
       target: gold.map((at) => candidates[at]?.choice ?? "").join(" | "),
       arguments: Object.fromEntries(args),
-      resps: (row.nlls ?? []).map((nll) => [-nll]),
+      resps: (row.scored?.nlls ?? []).map((nll) => [-nll]),
     },
   };
 }
 
 /** Where the answers' trajectories stand, and what they cost. */
 function answerParts({ name, planned }: TaskOutcome, row: Row, at: number) {
+  if (row.scored !== undefined) {
+    const { standard_errors, tokens_cut } = row.scored;
+    return { standard_errors, prompt_tokens_cut: tokens_cut };
+  }
   if (row.written.length === 0) return {};
   const { ids, cut } = planned.prompts[row.item]!;
   const count = row.written.length;
@@ -201,10 +209,5 @@ function answerParts({ name, planned }: TaskOutcome, row: Row, at: number) {
     })),
   };
 }
-
-/** Names of tasks may be paths of files. */
-export const fileName = (task: string): string => task.replace(/[^\w.+-]+/g, "_");
-export const trajectoryFile = (task: string): string => `trajectories/${fileName(task)}.parquet`;
-export const samplesFile = (task: string): string => `samples_${fileName(task)}.jsonl`;
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");

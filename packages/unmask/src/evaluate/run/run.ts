@@ -14,7 +14,7 @@ import { outcomeOf, type Row, type TaskOutcome } from "./outcome.ts";
 import { makePlan, type Plan, requestOf, type Unit, type Variant } from "./plan.ts";
 import { runUnits } from "./pool.ts";
 import { journalName, RunRecord } from "./record.ts";
-import type { GeneratedUnit } from "./unit.ts";
+import type { UnitResult } from "./unit.ts";
 import { childWorker, localWorker, threadsOf, type WorkerModel } from "./worker.ts";
 
 export type EvalEvent =
@@ -106,6 +106,7 @@ const questionsOf = ({ settings, tasks }: Plan): number =>
 
 /** Whether all answers to a question are there. */
 function isAnswered({ plan, record }: Running, { setting, task }: Unit, item: number): boolean {
+  if (plan.tasks[task]!.task.kind === "choose") return record.scoredAt({ setting, task, item }) !== undefined;
   const wanted = plan.tasks[task]!.options.count ?? 1;
   const known = record.answersAt({ setting, task, item });
   return known.length === wanted && !known.includes(undefined as never);
@@ -147,7 +148,11 @@ function workerOf({ config, model, threads }: Running, { inProcess, signal }: Ev
   return () => (local ? localWorker(wanted, signal) : childWorker(wanted, signal));
 }
 
-function keepAnswers({ record }: Running, { setting, task, items }: Unit, result: GeneratedUnit): void {
+function keepAnswers({ record }: Running, { setting, task, items }: Unit, result: UnitResult): void {
+  if (result.kind === "choose") {
+    record.addScores(result.scores.map((scored, at) => ({ setting, task, item: items[at]!, scored })));
+    return;
+  }
   const repeats = result.answers.length / items.length;
   const answers = result.answers.map((written, at) => ({
     ...{ setting, task, item: items[Math.floor(at / repeats)]! },
@@ -171,6 +176,8 @@ async function gradeAll(running: Running, options: EvaluateOptions): Promise<voi
         await gradeAnswers(
           { index: task, open: one },
           pending.map(([id, place]): Answer => {
+            const nlls = record.scoredAt(place)?.nlls;
+            if (nlls !== undefined) return { id, nlls };
             return { id, responses: record.answersAt(place).map(({ text }) => text) };
           }),
           {
@@ -195,7 +202,8 @@ function outcomesOf({ config, plan }: Prepared, record: RunRecord): TaskOutcome[
     plan.tasks.map((planned, task) => {
       const rows = planned.task.items.map((_item, item): Row => {
         const place = { setting, task, item };
-        return { item, written: record.answersAt(place), graded: record.gradedAt(place)! };
+        const [written, scored] = [record.answersAt(place), record.scoredAt(place)];
+        return { item, written, scored, graded: record.gradedAt(place)! };
       });
       return outcomeOf({ planned, header: record.headerOf({ setting, task }), rows, seed: config.seed });
     }),

@@ -6,6 +6,8 @@ import type { GeneratedSequence, GenerateOptions } from "../../generate/events.t
 import { generate } from "../../generate/generate.ts";
 import type { Model } from "../../generate/load.ts";
 import type { Trajectory, TrajectoryHeader } from "../../trajectory/record.ts";
+import { scoreItem } from "../score-choices.ts";
+import type { ChooseItem } from "../tasks/task.ts";
 
 export interface GenerateUnit {
   readonly kind: "generate";
@@ -17,6 +19,16 @@ export interface GenerateUnit {
     "decoder" | "decoderOptions" | "maxNewTokens" | "seed" | "count" | "fidelity" | "stop" | "stopIds"
   >;
 }
+
+export interface ChooseUnit {
+  readonly kind: "choose";
+  readonly items: readonly ChooseItem[];
+  readonly places: readonly number[];
+  readonly options: { readonly draws: number; readonly seed: number; readonly batchSize: number };
+}
+
+export type UnitRequest = GenerateUnit | ChooseUnit;
+export type UnitResult = GeneratedUnit | ScoredUnit;
 
 /** One written answer. */
 export interface Written {
@@ -41,8 +53,52 @@ export interface GeneratedUnit {
   readonly timing: UnitTiming;
 }
 
+/** The likelihoods of one question's candidates. */
+export interface Scored {
+  /** In nats. */
+  readonly nlls: readonly number[];
+  /** Of each, where it is an estimate; 0 where it is exact. */
+  readonly standard_errors: readonly number[];
+  /** Tokens of contexts that the model had no room for. */
+  readonly tokens_cut: number;
+}
+
+export interface ScoredUnit {
+  readonly kind: "choose";
+  readonly scores: readonly Scored[];
+  readonly timing: UnitTiming;
+}
+
 /** Runs a unit; undefined if it was interrupted. */
-export async function generateUnit(
+export const runUnit = (
+  model: Model,
+  unit: UnitRequest,
+  signal?: AbortSignal,
+): Promise<UnitResult | undefined> =>
+  unit.kind === "generate" ? generateUnit(model, unit, signal) : chooseUnit(model, unit, signal);
+
+async function chooseUnit(
+  model: Model,
+  { items, places, options }: ChooseUnit,
+  signal?: AbortSignal,
+): Promise<ScoredUnit | undefined> {
+  const began = performance.now();
+  const scores: Scored[] = [];
+  for (const [at, item] of items.entries()) {
+    await nextTurn();
+    if (signal?.aborted) return undefined;
+    const found = scoreItem(model, item, { ...options, sequence: places[at]! });
+    scores.push({
+      nlls: found.map(({ nll }) => nll),
+      standard_errors: found.map(({ standardError }) => standardError),
+      tokens_cut: Math.max(0, ...found.map(({ cut }) => cut)),
+    });
+  }
+  const seconds = (performance.now() - began) / 1000;
+  return { kind: "choose", scores, timing: { seconds, first_text: [] } };
+}
+
+async function generateUnit(
   model: Model,
   { prompts, places, options }: GenerateUnit,
   signal?: AbortSignal,

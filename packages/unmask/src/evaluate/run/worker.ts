@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { buildInfo, chooseThreads, type Device, setThreads } from "@unmask/torch";
 import { UnmaskError } from "../../base/errors.ts";
 import { load } from "../../generate/load.ts";
-import { type GeneratedUnit, type GenerateUnit, generateUnit } from "./unit.ts";
+import { runUnit, type UnitRequest, type UnitResult } from "./unit.ts";
 
 /** What a worker must know to load its model. */
 export interface WorkerModel {
@@ -21,7 +21,7 @@ export interface WorkerModel {
 
 export interface Worker {
   /** Undefined if it was interrupted. Throws a WorkerDied if its process ended. */
-  run(unit: GenerateUnit): Promise<GeneratedUnit | undefined>;
+  run(unit: UnitRequest): Promise<UnitResult | undefined>;
   close(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ export async function localWorker(model: WorkerModel, signal?: AbortSignal): Pro
   const loaded = await load(folder, { adapter, device: model.device as Device, dtype, fold });
   const named = { ...loaded, source: model.source };
   return {
-    run: (unit) => generateUnit(named, unit, signal),
+    run: (unit) => runUnit(named, unit, signal),
     close: () => Promise.resolve(loaded.dispose()),
   };
 }
@@ -48,10 +48,10 @@ export async function localWorker(model: WorkerModel, signal?: AbortSignal): Pro
 /** What the two processes say to each other. */
 export type ToChild =
   | { readonly type: "load"; readonly model: WorkerModel }
-  | { readonly type: "unit"; readonly unit: GenerateUnit };
+  | { readonly type: "unit"; readonly unit: UnitRequest };
 export type FromChild =
   | { readonly type: "ready" }
-  | { readonly type: "done"; readonly result: GeneratedUnit }
+  | { readonly type: "done"; readonly result: UnitResult }
   | { readonly type: "failed"; readonly error: { readonly message: string; readonly exitCode: 1 | 2 } };
 
 /** A worker in a process of its own. */
