@@ -1,11 +1,12 @@
 // What only whole evaluations show, most of it in processes of their own: kills at any moment, workers that die,
 // batches.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { uniform } from "../src/base/rng.ts";
+import { readJsonLines } from "../src/evaluate/run/files.ts";
 import { decodeTrajectories } from "../src/trajectory/file.ts";
 import { builtModule, type Child, runModule } from "./built.ts";
 import {
@@ -13,6 +14,7 @@ import {
   evaluated,
   evaluationScene,
   resultFiles,
+  type Sample,
   type Scene,
   samplesOf,
   task,
@@ -86,3 +88,63 @@ async function trajectoriesOf(folder: string) {
   const path = join(folder, "trajectories", `${task}.parquet`);
   return (await decodeTrajectories(readFileSync(path), path)).rows;
 }
+
+it("a grader that hangs is cut, and so is one whose process ends; both count as wrong, the others are judged", async () => {
+  const path = join(root, "hangs.mjs");
+  writeFileSync(
+    path,
+    `const items = ["fine", "hangs", "dies", "fine too"].map((id, n) => ({ id, row: n + 1, target: "", prompt: { text: id, messages: [], answerPrefix: "" } }));
+export const task = { name: "hangs", version: "1", description: "", kind: "generate", open: async () => ({
+  kind: "generate", name: "hangs", version: "1", description: "", items, chat: false,
+  generation: { stop: [], maxNewTokens: 16, temperature: 0, repeats: 1 },
+  metrics: [{ name: "right,none", higherIsBetter: true, isShare: true }],
+  provenance: { data: { source: "made", rows: 4 }, fewshot: { count: 0 } },
+  grade: async (answers) => answers.map(({ id }) => {
+    if (id === "hangs") for (;;);
+    if (id === "dies") process.exit(3);
+    return { id, scores: { "right,none": 1 }, verdicts: [{ correct: true, extracted: id, reason: "", unparsed: false }] };
+  }),
+}) };`,
+  );
+  const changes = { tasks: [path], grade_seconds: 3, max_new_tokens: 16, batch_size: 4 };
+  const { status, stdout } = await command(["eval", scene.file("hanging", changes)]);
+  expect(stdout).toContain("hangs: 2 graders did not end and were cut");
+  expect(status).toBe(0);
+  const samples = readJsonLines(join(root, "hanging", "samples_hangs.jsonl")) as Sample[];
+  expect(samples.map(({ unmask }) => unmask.verdicts[0])).toMatchObject([
+    { correct: true },
+    { correct: false, unparsed: true, reason: "the grader did not end within 3 s" },
+    { correct: false, unparsed: true, reason: "the grader's process ended (exit code 3)" },
+    { correct: true },
+  ]);
+}, 180_000);
+
+it("a grader that cannot even begin is an error, and no answer is lost", async () => {
+  const path = join(root, "once.mjs");
+  writeFileSync(
+    path,
+    `import { existsSync, writeFileSync } from "node:fs";
+const flag = ${JSON.stringify(join(root, "opened"))};
+export const task = { name: "once", version: "1", description: "", kind: "generate", open: async () => {
+  if (existsSync(flag)) process.exit(4);
+  writeFileSync(flag, "");
+  return { kind: "generate", name: "once", version: "1", description: "", chat: false,
+    items: [{ id: "a", row: 1, target: "", prompt: { text: "a", messages: [], answerPrefix: "" } }],
+    generation: { stop: [], maxNewTokens: 16, temperature: 0, repeats: 1 },
+    metrics: [{ name: "right,none", higherIsBetter: true, isShare: true }],
+    provenance: { data: { source: "made", rows: 1 }, fewshot: { count: 0 } },
+    grade: async () => [] };
+} };`,
+  );
+  const { status, stdout } = await command([
+    "eval",
+    scene.file("once", { tasks: [path], max_new_tokens: 16 }),
+  ]);
+  expect(stdout).toContain("no grader could be started: the grader's process ended (exit code 4)");
+  expect(status).toBe(1);
+  expect(readJsonLines(join(root, "once", "journal.jsonl"))).toMatchObject([
+    { type: "begin" },
+    { type: "header" },
+    { type: "answer" },
+  ]);
+}, 180_000);

@@ -100,15 +100,19 @@ export interface Bar {
   readonly colour: string;
 }
 
+/** A name that leaves room for the chart. */
+const shortName = (name: string): string => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
+
 /** Horizontal bars with their intervals. */
 export function barChart(
-  bars: readonly Bar[],
+  all: readonly Bar[],
   {
     title,
     axis,
     most,
   }: { readonly title: string; readonly axis: string; readonly most?: number | undefined },
 ): Html {
+  const bars = all.map((bar) => ({ ...bar, name: shortName(bar.name) }));
   const ranged = bars.filter(({ low, high }) => low !== undefined && high !== undefined);
   const highest = Math.max(...bars.map(({ value, high }) => Math.max(value, high ?? 0))) || 1;
   return draw(title, {

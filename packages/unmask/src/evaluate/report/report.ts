@@ -66,11 +66,13 @@ ${jsonData("replays", replays.all)}`;
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 function scoresSection(lines: readonly Line[], withChart: boolean): Html {
+  // Every metric of a task, or the main ones of several.
   const bars = lines.flatMap(({ outcome }) =>
     outcome.metrics
+      .slice(0, lines.length > 1 ? 1 : undefined)
       .filter(({ isShare }) => isShare)
       .map(({ name, mean, low, high }) => ({
-        name: lines.length === 1 ? name : `${outcome.name} ${name}`,
+        name: lines.length > 1 ? outcome.name : name,
         ...{ value: 100 * mean, low: 100 * low, high: 100 * high, text: scoreText(mean, true) },
         colour: colourOf(0),
       })),
@@ -179,7 +181,7 @@ function answersSection(lines: readonly Line[], replays: Replays): Html {
     const [{ outcome }] = own as [Line];
     const isChoice = outcome.planned.task.kind === "choose";
     const chosen = own.length === 1 ? chosenRows(outcome) : outcome.rows.slice(0, shownOfSweep);
-    const reasons = own.length === 1 ? reasonsTable(outcome) : undefined;
+    const reasons = own.length === 1 && !isChoice ? reasonsTable(outcome) : undefined;
     return html`<h3>${name}</h3>
 ${own.length === 1 ? rightWords(outcome) : ""}${reasons ?? ""}
 <p class="soft small">${chosen.length} of ${outcome.rows.length} questions; all are in the samples file.</p>

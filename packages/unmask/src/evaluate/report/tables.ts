@@ -124,12 +124,14 @@ export function speedTable(lines: readonly Line[]): Html {
         ],
         ...[timing.tokens_per_second.toFixed(1), timing.forwards_per_second.toFixed(1)],
         ...[median === null ? "–" : `${median.toFixed(2)} s`, String(timing.batch), String(timing.answers)],
-        timing.is_warm_up ? "no: there was one batch" : `${timing.warm_up.answers} answers`,
+        timing.is_warm_up ? "no: there was one batch" : warmUpText(timing.warm_up.answers),
       ],
     ];
   });
   return rows.length === 0 ? html`<p class="soft">No times were kept.</p>` : table(heads, rows);
 }
+
+const warmUpText = (answers: number): string => (answers === 0 ? "in another task" : `${answers} answers`);
 
 /** Perplexity of the answers, never without their entropy. */
 export function textTable(lines: readonly Line[]): Html | undefined {
