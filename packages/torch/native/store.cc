@@ -74,7 +74,7 @@ napi_value storeSet(napi_env env, napi_callback_info info) {
   return ask<bool>(
       env, info,
       [text](c10d::Store& store, const std::string& key) {
-        store.set(key, {text.begin(), text.end()});
+        store.set(key, std::vector<uint8_t>(text.begin(), text.end()));
         return true;
       },
       [](napi_env env, const bool&) -> napi_value { return Napi::Env(env).Undefined(); });

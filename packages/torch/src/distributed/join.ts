@@ -67,7 +67,7 @@ export async function initDistributed(options: DistributedOptions = {}): Promise
     heartbeat,
     timeout: 1000 * (options.timeout ?? 1800),
     interface: environment.GLOO_SOCKET_IFNAME ?? "",
-    address: isLoopback(placement.host) ? placement.host : "",
+    address: await reach(placement, deadline),
     nccl,
   });
   return new NativeWorld({
@@ -80,8 +80,6 @@ export async function initDistributed(options: DistributedOptions = {}): Promise
     patience: heartbeat,
   });
 }
-
-const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
 
 async function refuseOccupiedPort(port: number): Promise<void> {
   const server = createServer();
@@ -97,21 +95,26 @@ async function refuseOccupiedPort(port: number): Promise<void> {
   );
 }
 
-/** Returns once somebody listens at the store's address. */
-async function reach({ rank, host, port }: Placement, deadline: number): Promise<void> {
+/**
+ * Returns once somebody listens at the store's address: this machine's own address on the way there, at which the other
+ * ranks reach it too. (Its host name often leads to 127.0.1.1.)
+ */
+async function reach({ rank, host, port }: Placement, deadline: number): Promise<string> {
   for (let wait = 10; ; wait = Math.min(2 * wait, 500)) {
-    const problem = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-      const socket = createConnection({ host, port }, () => resolve(undefined));
+    const found = await new Promise<NodeJS.ErrnoException | string>((resolve) => {
+      const socket = createConnection({ host, port }, () => {
+        resolve(socket.localAddress ?? "");
+        socket.destroy();
+      });
       socket.setTimeout(Math.max(1, deadline - performance.now()), () =>
         socket.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })),
       );
       socket.once("error", resolve);
-      socket.once("connect", () => socket.end());
     });
-    if (problem === undefined) return;
+    if (typeof found === "string") return found;
     if (performance.now() >= deadline) {
       throw new DistributedError(
-        `rank ${rank} found no store at ${host}:${port} in time (${problem.code ?? problem.message}); rank 0 keeps it there: see that it was started, and that MASTER_ADDR and MASTER_PORT are its address`,
+        `rank ${rank} found no store at ${host}:${port} in time (${found.code ?? found.message}); rank 0 keeps it there: see that it was started, and that MASTER_ADDR and MASTER_PORT are its address`,
         { rank: 0 },
       );
     }
