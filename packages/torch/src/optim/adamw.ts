@@ -141,7 +141,9 @@ export class AdamW {
     const correction2 = Math.sqrt(1 - beta2 ** this.steps);
     for (const batch of batches(parts)) {
       scope(() => {
-        const [values, gradients, means, squares] = columns(batch);
+        const [values, narrow, means, squares] = columns(batch);
+        // Here and not before: gradients of lower precision are never all held a second time.
+        const gradients = narrow.map((one, i) => convert(one, values[i]!.dtype, undefined));
         if (weightDecay !== 0) foreachMul_(values, 1 - rate * weightDecay);
         foreachMul_(means, beta1);
         foreachAdd_(means, gradients, { alpha: 1 - beta1 });
@@ -156,7 +158,8 @@ export class AdamW {
   }
 
   private fusedStep(parts: Part[], rate: number, weightDecay: number): void {
-    const [values, gradients, means, squares] = columns(parts);
+    const [values, narrow, means, squares] = columns(parts);
+    const gradients = narrow.map((one, i) => convert(one, values[i]!.dtype, undefined));
     const step = tensor(this.steps, [], { device: values[0]!.device });
     fusedAdamW_(
       values,
@@ -229,7 +232,7 @@ function partsOf(slot: Slot): Part | undefined {
   const gradient = gradientOf(slot.parameter);
   if (gradient === null) return undefined;
   const value = slot.master ?? detach(slot.parameter);
-  return [value, convert(gradient, value.dtype, undefined), slot.mean, slot.square];
+  return [value, gradient, slot.mean, slot.square];
 }
 
 /** Small tensors go many to a call, large contiguous ones are cut into pieces. */

@@ -1,41 +1,147 @@
-// What a run will cost, before its first step.
+// What a run will take of memory, before its first step: weights, the optimiser's state and averages of every network,
+// the gradients of the one that a phase updates, and what its forwards keep.
 
-import { totalmem } from "node:os";
+import { dtypes, operator, type ProductDtype } from "@unmask/torch";
 import { ConfigError } from "../base/errors.ts";
-import { type MdlmConfig, mdlmParameterShapes } from "../models/mdlm.ts";
+import type { NetworkSizes } from "../models/family.ts";
+import { memoryLimit, residentMemory } from "../models/memory.ts";
+import { parameterCount } from "../models/open.ts";
+import { headKept, layersKept, type TrainedForward } from "../models/training-memory.ts";
 
+/** A network in memory. */
+export interface PlannedNetwork {
+  readonly sizes: NetworkSizes;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly vocabularySize: number;
+  /** Of its weights; norms and biases count like all. */
+  readonly dtype: "float32" | "bfloat16" | "float64" | "int8";
+  /** Adapters are taken to stand beside all projections. */
+  readonly trains: TrainedForward["trains"];
+  /** An average of what trains is kept. */
+  readonly averaged: boolean;
+}
+
+/** A forward of a micro-batch. */
+export interface PlannedForward {
+  readonly network: PlannedNetwork;
+  readonly rows: number;
+  /** Positions of a row, the doubled sequence's where that is fed. */
+  readonly length: number;
+  /** Positions whose logits are computed. */
+  readonly reads: number;
+  /** Without, the logits alone are kept. */
+  readonly gradient: boolean;
+  /** Logits are made chunk by chunk. */
+  readonly chunked: boolean;
+  /** A padding or a visibility is given, or the family has one. */
+  readonly biased: boolean;
+}
+
+export interface TrainingPlan {
+  readonly networks: readonly PlannedNetwork[];
+  /** For each phase the forwards whose results live together until its backward. */
+  readonly phases: readonly (readonly PlannedForward[])[];
+  readonly products: ProductDtype;
+  readonly recompute: boolean;
+  /** Bytes of the process before the run; those of this one by default. */
+  readonly base?: number | undefined;
+}
+
+/** Bytes; `bytes` is the most at one moment. */
 export interface MemoryPlan {
-  parameters: number;
-  /** Peak bytes: weights, average, gradients, two moments, and the activations of one batch. */
-  bytes: number;
+  /** Numbers, of all networks and of what trains. */
+  readonly parameters: number;
+  readonly trainedParameters: number;
+  readonly weights: number;
+  /** Two moments, and masters beside weights below float32. */
+  readonly optimiser: number;
+  readonly averages: number;
+  readonly gradients: number;
+  /** What the layers keep, and the logits with what their loss makes of them. */
+  readonly activations: number;
+  readonly logits: number;
+  readonly base: number;
+  readonly bytes: number;
 }
 
-/**
- * Estimate for float32 training. Activations a token and block: the tensors autograd keeps (norm in and out, qkv,
- * rotated q and k with their halves, mixed, two MLP tensors of 4 D and GELU's input: about 34 D), attention scores
- * and probabilities (2 · heads · length), and logits with their softmax (3 V for the masked half, at most all).
- */
-export function estimateMemory(config: MdlmConfig, batchSize: number): MemoryPlan {
-  let parameters = 0;
-  for (const shape of mdlmParameterShapes(config).values()) parameters += shape.reduce((a, b) => a * b, 1);
-  const tokens = batchSize * config.length;
-  const block = 34 * config.hiddenSize + 2 * config.heads * config.length;
-  const activations = tokens * (config.blocks * block + 3 * config.vocabularySize);
-  return { parameters, bytes: 4 * (5 * parameters + activations) };
+export function trainingMemory(plan: TrainingPlan): MemoryPlan {
+  const { networks, phases, base = residentMemory() } = plan;
+  const sum = (of: (network: PlannedNetwork) => number) => networks.reduce((total, one) => total + of(one), 0);
+  const worst = phases
+    .map((forwards) => phaseMemory(forwards, plan))
+    .reduce((one, other) => (totalOf(other) > totalOf(one) ? other : one));
+  const fixed = {
+    weights: sum((one) => bytesOf(one) * parameterCount(one.shapes) + (hasAdapters(one) ? 4 * trainedOf(one) : 0)),
+    optimiser: sum((one) => (trainedDtype(one) < 4 ? 12 : 8) * trainedOf(one)),
+    averages: sum((one) => (one.averaged ? trainedDtype(one) * trainedOf(one) : 0)),
+  };
+  return {
+    parameters: sum(({ shapes }) => parameterCount(shapes)),
+    trainedParameters: sum(trainedOf),
+    ...fixed,
+    ...worst,
+    base,
+    bytes: base + fixed.weights + fixed.optimiser + fixed.averages + totalOf(worst),
+  };
 }
 
-/** Throws a ConfigError if the plan does not fit into the machine's memory. */
-export function refuseTooLarge(plan: MemoryPlan, config: MdlmConfig, batchSize: number): void {
-  const available = totalmem();
-  if (plan.bytes <= available) return;
-  const fixed = estimateMemory(config, 0).bytes;
-  const perRow = estimateMemory(config, 1).bytes - fixed;
-  const fits = Math.floor((available * 0.8 - fixed) / perRow);
-  const remedy = fits >= 1 ? `use train.batch_size=${fits} or less` : "use a smaller model";
-  throw new ConfigError(
-    `train.batch_size ${batchSize} needs about ${gib(plan.bytes)} GiB of memory and this machine has ${gib(available)}; ${remedy}`,
-    { batchSize, bytes: plan.bytes },
-  );
+interface PhaseMemory {
+  readonly gradients: number;
+  readonly activations: number;
+  readonly logits: number;
 }
 
-const gib = (bytes: number): string => (bytes / 2 ** 30).toFixed(1);
+const totalOf = ({ gradients, activations, logits }: PhaseMemory): number => gradients + activations + logits;
+
+function phaseMemory(forwards: readonly PlannedForward[], plan: TrainingPlan): PhaseMemory {
+  const learning = new Set(forwards.filter(({ gradient }) => gradient).map(({ network }) => network));
+  const gradients = [...learning].reduce((total, one) => total + trainedDtype(one) * trainedOf(one), 0);
+  const parts = forwards.map((forward) => forwardMemory(forward, plan));
+  const kept = parts.reduce((total, part) => total + part.layers.kept, 0);
+  const logits = parts.reduce((total, part) => total + part.head.kept, 0);
+  const worst = (of: (part: (typeof parts)[number]) => number) => Math.max(0, ...parts.map(of));
+  return {
+    gradients,
+    activations: kept + worst(({ layers }) => layers.working),
+    logits: logits + worst(({ head }) => head.working),
+  };
+}
+
+function forwardMemory(forward: PlannedForward, { products: dtype, recompute }: TrainingPlan) {
+  const { network, gradient, reads, chunked } = forward;
+  const { sizes, vocabularySize } = network;
+  const stored = bytesOf(network);
+  const products = network.dtype === "float64" ? 8 : dtypes[dtype].bytes;
+  const stream = stored === 2 && products === 2 ? 2 : Math.max(4, products);
+  const described = {
+    ...forward,
+    ...{ stream, products, stored, trains: network.trains, recompute },
+    fusedAttention: operator("aten::scaled_dot_product_attention").exists,
+  };
+  if (gradient) {
+    return {
+      layers: layersKept(sizes, described),
+      head: headKept(sizes, described, { vocabularySize, chunked }),
+    };
+  }
+  // Of a forward without gradient the logits stay; its layers take what a recomputed one's working does.
+  const quiet = layersKept(sizes, { ...described, trains: "nothing", recompute: true });
+  const logits = chunked ? 0 : 4 * reads * vocabularySize;
+  return { layers: { kept: 0, working: quiet.working }, head: { kept: logits, working: 0 } };
+}
+
+const bytesOf = ({ dtype }: PlannedNetwork): number => dtypes[dtype].bytes;
+
+const hasAdapters = ({ trains }: PlannedNetwork): boolean => typeof trains !== "string";
+
+/** Bytes of a number that trains: adapters are float32. */
+const trainedDtype = (network: PlannedNetwork): number =>
+  hasAdapters(network) ? Math.max(4, bytesOf(network)) : bytesOf(network);
+
+function trainedOf({ trains, shapes, sizes }: PlannedNetwork): number {
+  if (trains === "nothing") return 0;
+  if (trains === "weights") return parameterCount(shapes);
+  const { layers, hiddenSize: D, heads, keyHeads, headSize, innerSize: F } = sizes;
+  const ends = 2 * (D + heads * headSize) + 2 * (D + keyHeads * headSize) + 3 * (D + F);
+  return layers * trains.rank * ends;
+}
