@@ -5,6 +5,7 @@
 // last place, so that an average in bfloat16 would stand still.
 
 import {
+  add_,
   clone,
   convert,
   detach,
@@ -35,9 +36,17 @@ export class MovingAverage {
     const averages = [...this.averages.values()];
     noGrad(() =>
       scope(() => {
-        const present = [...this.averages.keys()].map((name) => precise(parameters.get(name)!));
+        const present = [...this.averages.keys()].map((name) => detach(parameters.get(name)!));
         foreachMul_(averages, decay);
-        foreachAdd_(averages, present, { alpha: 1 - decay });
+        const alpha = 1 - decay;
+        if (present.every((one, i) => one.dtype === averages[i]!.dtype)) {
+          foreachAdd_(averages, present, { alpha });
+          return;
+        }
+        // One after the other: the weights are never all held a second time.
+        for (const [i, one] of averages.entries()) {
+          scope(() => void add_(one, precise(present[i]!), { alpha }));
+        }
       }),
     );
   }

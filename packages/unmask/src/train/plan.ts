@@ -1,7 +1,7 @@
 // What a run will take of memory, before its first step: weights, the optimiser's state and averages of every network,
 // the gradients of the one that a phase updates, and what its forwards keep.
 
-import { dtypes, operator, type ProductDtype } from "@unmask/torch";
+import { type Dtype, dtypes, operator, type ProductDtype } from "@unmask/torch";
 import { ConfigError } from "../base/errors.ts";
 import type { NetworkSizes } from "../models/family.ts";
 import { memoryLimit, residentMemory } from "../models/memory.ts";
@@ -14,7 +14,7 @@ export interface PlannedNetwork {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly vocabularySize: number;
   /** Of its weights; norms and biases count like all. */
-  readonly dtype: "float32" | "bfloat16" | "float64" | "int8";
+  readonly dtype: Dtype;
   /** Adapters are taken to stand beside all projections. */
   readonly trains: TrainedForward["trains"];
   /** An average of what trains is kept. */
@@ -66,14 +66,17 @@ export interface MemoryPlan {
 
 export function trainingMemory(plan: TrainingPlan): MemoryPlan {
   const { networks, phases, base = residentMemory() } = plan;
-  const sum = (of: (network: PlannedNetwork) => number) => networks.reduce((total, one) => total + of(one), 0);
+  const sum = (of: (network: PlannedNetwork) => number) =>
+    networks.reduce((total, one) => total + of(one), 0);
   const worst = phases
     .map((forwards) => phaseMemory(forwards, plan))
     .reduce((one, other) => (totalOf(other) > totalOf(one) ? other : one));
   const fixed = {
-    weights: sum((one) => bytesOf(one) * parameterCount(one.shapes) + (hasAdapters(one) ? 4 * trainedOf(one) : 0)),
+    weights: sum(
+      (one) => bytesOf(one) * parameterCount(one.shapes) + (hasAdapters(one) ? 4 * trainedOf(one) : 0),
+    ),
     optimiser: sum((one) => (trainedDtype(one) < 4 ? 12 : 8) * trainedOf(one)),
-    averages: sum((one) => (one.averaged ? trainedDtype(one) * trainedOf(one) : 0)),
+    averages: sum((one) => (one.averaged ? Math.max(4, trainedDtype(one)) * trainedOf(one) : 0)),
   };
   return {
     parameters: sum(({ shapes }) => parameterCount(shapes)),
@@ -145,3 +148,47 @@ function trainedOf({ trains, shapes, sizes }: PlannedNetwork): number {
   const ends = 2 * (D + heads * headSize) + 2 * (D + keyHeads * headSize) + 3 * (D + F);
   return layers * trains.rank * ends;
 }
+
+export interface Refusal {
+  /** Examples of a forward that are asked for. */
+  readonly rows: number;
+  /** The same with recomputed layers, where they are not yet. */
+  readonly recomputed?: ((rows: number) => MemoryPlan) | undefined;
+  /** Bytes that there are; all of the machine's, or of the container's, by default. */
+  readonly available?: number | undefined;
+}
+
+/** Throws a ConfigError with a remedy if a micro-batch does not fit into memory. `planOf` grows with its rows. */
+export function refuseTooLarge(planOf: (rows: number) => MemoryPlan, refusal: Refusal): void {
+  const { rows, recomputed, available = memoryLimit() } = refusal;
+  const { bytes } = planOf(rows);
+  if (bytes <= available) return;
+  const fits = (plan: (rows: number) => MemoryPlan) =>
+    largest(rows, (some) => plan(some).bytes <= 0.9 * available);
+  const [plain, less] = [fits(planOf), recomputed === undefined ? 0 : fits(recomputed)];
+  const remedies = [
+    ...(plain >= 1 ? [`train.micro_batch_size=${plain} or less`] : []),
+    ...(less > plain
+      ? [`train.recompute=true${less < rows ? ` with train.micro_batch_size=${less}` : ""}`]
+      : []),
+  ];
+  const remedy =
+    remedies.length === 0 ? "a smaller model, shorter rows or an adapter" : remedies.join(", or ");
+  throw new ConfigError(
+    `a forward of ${rows} examples needs about ${gib(bytes)} GiB of memory and there are ${gib(available)}; use ${remedy}`,
+    { rows, bytes, available },
+  );
+}
+
+/** The largest count from 0 to `limit` that fits. */
+function largest(limit: number, fits: (count: number) => boolean): number {
+  let [low, high] = [0, limit];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+const gib = (bytes: number): string => (bytes / 2 ** 30).toFixed(1);

@@ -13,8 +13,7 @@ import { type OpenedExamples, openExamples } from "../data/open.ts";
 import type { StreamPosition } from "../data/stream.ts";
 import type { Facts } from "../models/family.ts";
 import { type FreshModel, freshModel } from "../models/fresh.ts";
-import type { MdlmConfig } from "../models/mdlm.ts";
-import { describeModel, parameterCount } from "../models/open.ts";
+import { describeModel } from "../models/open.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { BaseModel } from "./base-model.ts";
 import { freshSizes, type TrainConfig } from "./config.ts";
@@ -23,7 +22,8 @@ import type { EventOf } from "./events.ts";
 import { makeTokenizer } from "./fresh-tokenizer.ts";
 import type { MaskedMethod } from "./masked-method.ts";
 import { objectiveOf } from "./objective.ts";
-import { estimateMemory, type MemoryPlan, refuseTooLarge } from "./plan.ts";
+import type { MemoryPlan } from "./plan.ts";
+import { runMemory } from "./run-memory.ts";
 import { totalSteps } from "./settings.ts";
 
 const freshLength = 64;
@@ -75,8 +75,9 @@ export async function planRun(config: TrainConfig, options: PlanOptions = {}): P
   const padId = facts.padId ?? tokenizer.specials.eos ?? facts.endIds[0]!;
   const rows = data.kind === "text";
   const method = objectiveOf(config, { facts, padId, rows, rowLength });
-  const memory = memoryOf(config, base, fresh);
   const chosen = await chosenFor(config, choices, world);
+  const model = fresh ?? describeModel(base!.folder);
+  const memory = runMemory(config, { model, kind: method.name, rowLength, products: chosen.products });
   return { config, base, fresh, facts, tokenizer, data, rowLength, method, memory, ...chosen };
 }
 
@@ -95,22 +96,6 @@ async function chosenFor(
   const asked = world.rank === 0 ? [own.products === "bfloat16" ? 1 : 0, own.threads] : [0, 0];
   const [isLow, count] = await world.allReduceNumbers(asked);
   return { products: isLow === 1 ? "bfloat16" : "float32", threads: count! };
-}
-
-/** Of a fresh MDLM what it comes to; of others so far the weights with their optimiser's state. */
-function memoryOf(
-  config: TrainConfig,
-  base: BaseModel | undefined,
-  fresh: FreshModel | undefined,
-): MemoryPlan {
-  const { batch_size: batchSize, micro_batch_size: rows = batchSize } = config.train;
-  if (fresh?.family.name === "mdlm") {
-    const memory = estimateMemory(fresh.config as MdlmConfig, rows);
-    refuseTooLarge(memory, fresh.config as MdlmConfig, rows);
-    return memory;
-  }
-  const parameters = parameterCount(base === undefined ? fresh!.shapes : describeModel(base.folder).shapes);
-  return { parameters, bytes: 4 * (config.adapter === undefined ? 4 : 1) * parameters };
 }
 
 /** What would have no effect is refused, not ignored. */
