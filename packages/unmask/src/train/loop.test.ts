@@ -236,7 +236,9 @@ describe("training", () => {
   it("refuses a batch that does not fit before it makes anything", async () => {
     const error = await failure(train(configFor({ train: { batch_size: 1_000_000_000 } })));
     expect(error).toBeInstanceOf(ConfigError);
-    expect(error.message).toMatch(/forward of 1000000000 examples needs about .* use train\.micro_batch_size=\d+ or less/);
+    expect(error.message).toMatch(
+      /forward of 1000000000 examples needs about .* use train\.micro_batch_size=\d+ or less/,
+    );
   });
 
   it("stops with a sentence when the loss is no number any more, and keeps what it had saved", async () => {
