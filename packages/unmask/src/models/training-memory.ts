@@ -40,7 +40,10 @@ export function layersKept(sizes: NetworkSizes, forward: TrainedForward): KeptBy
   const { layers, hiddenSize: D } = sizes;
   const stream = forward.stream * n * D;
   const layer = attentionKept(sizes, forward) + mlpKept(sizes, forward, n) + matricesKept(sizes, forward);
-  const last = attentionKept(sizes, forward) + mlpKept(sizes, forward, lastRows(sizes, forward)) + matricesKept(sizes, forward);
+  const last =
+    attentionKept(sizes, forward) +
+    mlpKept(sizes, forward, lastRows(sizes, forward)) +
+    matricesKept(sizes, forward);
   const working = layerWorking(sizes, forward);
   if (!forward.recompute) return { kept: (layers - 1) * layer + last, working };
   // One input a layer; a layer's own when it is run again.
@@ -84,7 +87,10 @@ const rankKept = ({ trains, products }: TrainedForward, layers: number): number 
   typeof trains === "string" ? 0 : layers * trains.rank * products;
 
 /** Copies of a layer's matrices: in the products' dtype, and with MDLM's gates on their rows. */
-function matricesKept(sizes: NetworkSizes, { products, stored, trains, rows, length }: TrainedForward): number {
+function matricesKept(
+  sizes: NetworkSizes,
+  { products, stored, trains, rows, length }: TrainedForward,
+): number {
   const { hiddenSize: D, innerSize: F, heads, keyHeads, headSize, mlp } = sizes;
   const projections = D * headSize * (heads + 2 * keyHeads);
   const [output, up, down] = [heads * headSize * D, (mlp === "gated" ? 2 : 1) * D * F, D * F];
