@@ -36,6 +36,8 @@ export interface Distiller<Options, Networks, Example, Prepared, Batch> {
   /** What examples are: trajectories of the model (trajectory-example.ts), or texts and answers. */
   readonly data: "trajectories" | "answers";
   readonly networks: { readonly [Name in keyof Networks]: Role };
+  /** Forwards of the student whose graphs live together, for estimates of memory; 1 by default. */
+  readonly graphs?: number | undefined;
   /** Why it does not suit a model; undefined if it does. */
   refuses(facts: DistillFacts): string | undefined;
   create(facts: DistillFacts, options: Options): Method<Networks, Example, Prepared, Batch>;
@@ -96,6 +98,7 @@ export const distillers = {
     doc: "d3LLM: windows hidden in the teacher's order, two curricula, and certainty where it is right",
     data: "trajectories",
     networks: { student: "trained" },
+    graphs: 2,
     refuses: withoutFullView,
     create: (facts, options: Omit<D3llmOptions, keyof NetworkIds>) =>
       d3llmMethod({ ...options, ...ids(facts) }),
@@ -112,6 +115,7 @@ export const distillers = {
     doc: "DiDi-Instruct: a critic's reward for texts that the student writes in two steps",
     data: "answers",
     networks: { student: "trained", teacher: "frozen", critic: "critic" },
+    graphs: 2,
     refuses: withShift,
     create: (facts, options: Omit<DidiSettings, "vocabularySize" | "maskId">) =>
       didiMethod({ ...options, vocabularySize: facts.vocabularySize, maskId: ids(facts).maskId }),

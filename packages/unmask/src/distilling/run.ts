@@ -18,7 +18,6 @@ import { type Distiller, type DistillerName, distillers, type Role } from "../di
 import { t3dSettings } from "../distill/t3d-options.ts";
 import { load } from "../generate/load.ts";
 import type { Network } from "../models/family.ts";
-import { describeModel, parameterCount } from "../models/open.ts";
 import { saveTokenizer } from "../text/tokenizer-files.ts";
 import { type BaseModel, modelDigest } from "../train/base-model.ts";
 import { checkpointSteps, loadCheckpoint, newCounters } from "../train/checkpoint.ts";
@@ -32,6 +31,7 @@ import type { DistillConfig } from "./config.ts";
 import { evaluationPrompts, writtenQuality } from "./evaluate.ts";
 import { type Examples, hashOfConfig, trajectoryExamples } from "./examples.ts";
 import { RoundKeeper } from "./keep-rounds.ts";
+import { distillationMemory } from "./memory.ts";
 import { type RoleNetworks, roleNetworks } from "./networks.ts";
 import { methodOptions } from "./options.ts";
 
@@ -79,15 +79,16 @@ export async function planDistillation(
   const method = distiller.create(base.facts, methodOptions(config.distill)) as AnyMethod;
   const examples = await examplesOf(config, base);
   const products = config.dtype === "auto" ? chooseProductDtype(config.device as Device) : config.dtype;
-  const parameters = parameterCount(describeModel(base.folder).shapes);
-  const roles = Object.keys(distiller.networks).length;
+  const { networks: roles, graphs = 1 } = distiller;
+  const memory = distillationMemory(config, {
+    ...{ folder: base.folder, roles, graphs, length: examples.length, products },
+  });
   const start: EventOf<"start"> = {
-    ...{ type: "start", folder: config.out, method: method.name, parameters: roles * parameters },
-    ...{ trainedParameters: parameters, rows: examples.train.count, rowLength: examples.length },
-    ...{ heldOutRows: config.evaluate?.count ?? 0, steps: totalSteps(config.train) },
-    ...{ batchSize: config.train.batch_size, fromStep: 0, dtype: products, workers: world.size },
-    // Weights of every role; gradients and moments of one.
-    estimatedBytes: 4 * (roles + 3) * parameters,
+    ...{ type: "start", folder: config.out, method: method.name, parameters: memory.parameters },
+    ...{ trainedParameters: memory.trainedParameters, rows: examples.train.count },
+    ...{ rowLength: examples.length, heldOutRows: config.evaluate?.count ?? 0 },
+    ...{ steps: totalSteps(config.train), batchSize: config.train.batch_size, fromStep: 0 },
+    ...{ dtype: products, workers: world.size, estimatedBytes: memory.bytes },
     threads: config.threads === "auto" ? chooseThreads() : config.threads,
     warnings: examples.warnings,
   };

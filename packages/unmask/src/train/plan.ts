@@ -17,6 +17,8 @@ export interface PlannedNetwork {
   readonly dtype: Dtype;
   /** Adapters are taken to stand beside all projections. */
   readonly trains: TrainedForward["trains"];
+  /** Numbers that train, where they are a part of the weights. */
+  readonly trained?: number | undefined;
   /** An average of what trains is kept. */
   readonly averaged: boolean;
 }
@@ -141,8 +143,9 @@ const hasAdapters = ({ trains }: PlannedNetwork): boolean => typeof trains !== "
 const trainedDtype = (network: PlannedNetwork): number =>
   hasAdapters(network) ? Math.max(4, bytesOf(network)) : bytesOf(network);
 
-function trainedOf({ trains, shapes, sizes }: PlannedNetwork): number {
+function trainedOf({ trains, trained, shapes, sizes }: PlannedNetwork): number {
   if (trains === "nothing") return 0;
+  if (trained !== undefined) return trained;
   if (trains === "weights") return parameterCount(shapes);
   const { layers, hiddenSize: D, heads, keyHeads, headSize, innerSize: F } = sizes;
   const ends = 2 * (D + heads * headSize) + 2 * (D + keyHeads * headSize) + 3 * (D + F);

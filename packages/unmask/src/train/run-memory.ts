@@ -35,7 +35,9 @@ function memoryOf(
   { model, kind, rowLength, products }: RunMemory,
   { rows, recompute }: { rows: number; recompute: boolean },
 ): MemoryPlan {
-  const network = networkOf(config, model);
+  const { train, adapter } = config;
+  const { average } = updateOptions(train, { fresh: !("folder" in model), adapter: adapter !== undefined });
+  const network = { ...plannedStudent(config, model), averaged: average !== undefined };
   // The doubled sequence of an answer without a prompt.
   const length = kind === "blocks" ? 2 * rowLength : rowLength;
   const reads = Math.ceil(rows * rowLength * noisedShare(rows));
@@ -51,15 +53,17 @@ function memoryOf(
 /** Rows have a time each, uniform: half of the tokens on average, and more in the worst of many batches. */
 const noisedShare = (rows: number): number => Math.min(1, 0.5 + 1.2 / Math.sqrt(Math.max(1, rows)));
 
-function networkOf({ adapter, weights, train }: TrainConfig, model: RunMemory["model"]): PlannedNetwork {
+/** What a run updates, without an average. */
+export function plannedStudent(
+  { adapter, weights }: Pick<TrainConfig, "adapter" | "weights">,
+  model: RunMemory["model"],
+): PlannedNetwork {
   const { family, config, shapes, facts } = model;
-  const fresh = !("folder" in model);
-  const { average } = updateOptions(train, { fresh, adapter: adapter !== undefined });
   return {
     ...{ sizes: family.sizes(config), shapes, vocabularySize: facts.vocabularySize },
     dtype: weights !== "auto" ? weights : adapter === undefined ? "float32" : storedDtype(model),
     trains: adapter === undefined ? "weights" : { rank: adapter.rank },
-    averaged: average !== undefined,
+    averaged: false,
   };
 }
 
