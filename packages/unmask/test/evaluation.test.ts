@@ -70,7 +70,7 @@ it("two processes give what one gives", async () => {
 
 it.each([
   ["greedy", {}],
-  ["drawn", { decoder: { name: "low_confidence", steps: 16, block_length: 16, temperature: 0.8 }, seed: 5 }],
+  ["drawn", { decoder_options: { steps: 16, block_length: 16, temperature: 0.8 }, seed: 5 }],
 ])("batches of 1 and of 4 give the same %s answers", async (name, changes) => {
   const folders = [];
   for (const batch_size of [1, 4]) {

@@ -38,7 +38,8 @@ export async function evaluationScene(
     );
   const values = (name: string, changes: object) => ({
     ...{ model, tasks: [{ name: task, data }], batch_size: 2, threads: 1, max_new_tokens: 32 },
-    decoder: { name: "low_confidence", steps: 16, block_length: 16, temperature },
+    decoder: "low_confidence",
+    decoder_options: { steps: 16, block_length: 16, temperature },
     out: join(root, name),
     ...changes,
   });

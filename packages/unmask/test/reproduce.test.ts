@@ -87,7 +87,7 @@ it("another chat template: other prompts, because of the template", async () => 
 });
 
 it("an option of the decoder: named", async () => {
-  const { differences } = await again({ decoder: { ...base.decoder, steps: 8 } });
+  const { differences } = await again({ decoder_options: { ...base.decoder_options, steps: 8 } });
   expect(differences.length).toBeGreaterThan(0);
   for (const { kind, why } of differences)
     expect({ kind, why }).toEqual({ kind: "generation", why: "decoder option steps" });

@@ -56,16 +56,19 @@ CONFIG.yaml:
   tasks:
   - name: gsm8k_cot_zeroshot
     data: gsm8k_test.jsonl
-  decoder: { name: low_confidence, steps: 64, block_length: 32 }
+  decoder: low_confidence
+  decoder_options: { steps: 64, block_length: 32 }
   max_new_tokens: 256
   out: runs/mine-gsm8k`;
 
 const sweepExample = `
 CONFIG.yaml: as of unmask eval, and
   sweep:
-  - decoder: { name: multi_block, block_length: 32 }
+  - decoder: multi_block
+    decoder_options: { block_length: 32 }
     option: threshold
     values: [0.2, 0.4, 0.6]       # or from, to and count
-  - decoder: { name: low_confidence, block_length: 32 }
+  - decoder: low_confidence
+    decoder_options: { block_length: 32 }
     option: steps
     values: [256, 128, 64]`;

@@ -23,17 +23,21 @@ describe("the configuration", () => {
         const value =
           spec.default ?? (spec.kind === "flag" ? true : spec.kind === "choice" ? spec.choices![0] : 1);
         for (const one of [option, ...(spec.aliases ?? [])]) {
-          expect(resolve([], { ...base, decoder: { name, [one]: value } }).decoder).toEqual({
-            name,
-            [one]: value,
+          const { decoder_options } = resolve([], {
+            ...base,
+            decoder: name,
+            decoder_options: { [one]: value },
           });
+          expect(decoder_options).toEqual({ [one]: value });
         }
       }
     }
   });
 
   it("refuses unknown keys with the nearest, in groups and in lists", () => {
-    expect(messageOf(() => resolve(["decoder.treshold=0.5"]))).toContain('did you mean "decoder.threshold"?');
+    expect(messageOf(() => resolve(["decoder_options.treshold=0.5"]))).toContain(
+      'did you mean "decoder_options.threshold"?',
+    );
     expect(messageOf(() => resolve(["batchsize=3"]))).toContain('did you mean "batch_size"?');
     expect(messageOf(() => resolve(["tasks.0.dta=x"]))).toContain('did you mean "tasks.0.data"?');
     expect(messageOf(() => resolve(["tasks=[{name: a, limt: 3}]"]))).toContain(
@@ -69,15 +73,15 @@ describe("the configuration", () => {
 describe("a sweep", () => {
   const sweepOf = (sweep: unknown) => {
     const { config } = resolveConfig(sweepConfigSchema, {
-      base: { ...base, sweep, decoder: { name: "dream" } },
+      base: { ...base, sweep, decoder: "dream" },
     });
     return sweepVariants(config);
   };
 
   it("has a point a value, or evenly spaced ones", () => {
     expect(sweepOf([{ option: "steps", values: [8, 4] }])).toMatchObject([
-      { label: "steps=8", method: "dream", decoder: { name: "dream", steps: 8 } },
-      { label: "steps=4", method: "dream", decoder: { name: "dream", steps: 4 } },
+      { label: "steps=8", method: "dream", decoder: "dream", decoder_options: { steps: 8 } },
+      { label: "steps=4", method: "dream", decoder: "dream", decoder_options: { steps: 4 } },
     ]);
     const points = sweepOf([{ option: "threshold", from: 0.1, to: 0.7, count: 4 }]);
     expect(points.map(({ value }) => value)).toEqual([0.1, 0.3, 0.5, 0.7]);
@@ -88,14 +92,19 @@ describe("a sweep", () => {
       { option: "steps", values: [8] },
       {
         method: "fast",
-        decoder: { name: "multi_block", block_length: 32 },
+        decoder: "multi_block",
+        decoder_options: { block_length: 32 },
         option: "threshold",
         values: [0.5],
       },
     ]);
     expect(points).toMatchObject([
       { label: "dream steps=8" },
-      { label: "fast threshold=0.5", decoder: { name: "multi_block", block_length: 32, threshold: 0.5 } },
+      {
+        label: "fast threshold=0.5",
+        decoder: "multi_block",
+        decoder_options: { block_length: 32, threshold: 0.5 },
+      },
     ]);
     expect(folderName("fast threshold=0.5")).toBe("fast_threshold=0.5");
   });

@@ -47,10 +47,11 @@ function decoderFields(): Record<string, Field> {
   );
 }
 
-const decoderSchema = z.strictObject({
-  name: text.optional().describe("how tokens are chosen; the family's usual way by default"),
-  ...decoderFields(),
-});
+/** How tokens are chosen. */
+const decoderShape = {
+  decoder: text.optional().describe("how tokens are chosen; the family's usual way by default"),
+  decoder_options: z.strictObject(decoderFields()).prefault({}),
+};
 
 const shape = {
   model: text.describe("folder of a run or of a model, or a Hugging Face id"),
@@ -60,7 +61,7 @@ const shape = {
     .array(z.union([text, taskSchema]))
     .min(1)
     .describe("names, or groups of keys"),
-  decoder: decoderSchema.prefault({}),
+  ...decoderShape,
   limit: count.optional().describe("only the first documents of every task"),
   num_fewshot: z.number().int().nonnegative().optional(),
   max_new_tokens: count.optional().describe("longest answer; each task's own by default"),
@@ -101,7 +102,10 @@ export type EvalConfig = z.infer<typeof evalConfigSchema>;
 const curveSchema = z
   .strictObject({
     method: text.optional().describe("name of the curve; the decoder's by default"),
-    decoder: decoderSchema.optional().describe("instead of the configuration's own"),
+    decoder: text.optional().describe("instead of the configuration's own"),
+    decoder_options: decoderShape.decoder_options
+      .optional()
+      .describe("above the configuration's own, or instead of them where another decoder is named"),
     option: text.describe("which option of the decoder changes from point to point"),
     values: z
       .array(z.union([z.number(), z.boolean(), text]))

@@ -3,7 +3,7 @@
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { UnmaskError } from "../../base/errors.ts";
+import { DataError, UnmaskError } from "../../base/errors.ts";
 import type { ChoiceAnswer, Graded, OpenTask, TextAnswer } from "../tasks/task.ts";
 import type { EvalConfig } from "./config.ts";
 
@@ -29,7 +29,7 @@ export type ToGrader =
 export type FromGrader =
   | { readonly type: "ready" }
   | { readonly type: "graded"; readonly graded: Graded[] }
-  | { readonly type: "failed"; readonly error: { readonly message: string } };
+  | { readonly type: "failed"; readonly error: { readonly message: string; readonly exitCode: 1 | 2 } };
 
 /** Judges in another process, which opens the same tasks; a call is given `grade_seconds` of the clock. */
 export function childGrader(config: EvalConfig): Grader {
@@ -83,8 +83,9 @@ function neverBegan(error: unknown): never {
 }
 
 function checked(answer: FromGrader): FromGrader {
-  if (answer.type === "failed") throw new UnmaskError(answer.error.message);
-  return answer;
+  if (answer.type !== "failed") return answer;
+  const { message, exitCode } = answer.error;
+  throw exitCode === 2 ? new DataError(message) : new UnmaskError(message);
 }
 
 /** With a mark where the grader was cut. */

@@ -7,7 +7,6 @@ import { createReadStream, existsSync, readdirSync, readFileSync, statSync } fro
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../base/errors.ts";
-import type { OptionValues } from "../../decode/decoder.ts";
 import type { ModelText } from "../../generate/load.ts";
 import type { EvalConfig } from "./config.ts";
 import type { Plan, PlannedTask, Setting } from "./plan.ts";
@@ -91,7 +90,7 @@ export async function identityOf({ config, model, plan, threads }: Asked): Promi
     tasks: plan.tasks.map(taskIdentity),
     settings: plan.settings.map(({ given, ...setting }) => ({
       ...setting,
-      temperature_given: (given as OptionValues).temperature !== undefined,
+      temperature_given: given.temperature !== undefined,
     })),
     run: {
       ...{ fidelity, seed, batch_size, device, dtype, threads, likelihood_draws },

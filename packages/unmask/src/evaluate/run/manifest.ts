@@ -19,12 +19,12 @@ export interface Manifest {
 
 export function manifestJson({ config, identity, plan }: Evaluated, setting: number): Manifest {
   const { out: _out, processes: _processes, ...asked } = config;
-  const { decoder: name, given } = plan.settings[setting]!;
+  const { decoder, given } = plan.settings[setting]!;
   return {
     format: "unmask evaluation",
     version: manifestVersion,
     identity: { ...identity, settings: [identity.settings[setting]!] },
-    config: { ...asked, threads: identity.run.threads, decoder: { ...given, name } },
+    config: { ...asked, threads: identity.run.threads, decoder, decoder_options: given },
     machine: machine(engineVersion()),
   };
 }

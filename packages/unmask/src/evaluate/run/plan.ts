@@ -23,7 +23,7 @@ export interface Setting {
   /** All of them, defaults filled in. */
   readonly options: OptionValues;
   /** What the configuration says of it. */
-  readonly given: EvalConfig["decoder"];
+  readonly given: OptionValues;
 }
 
 export interface PlannedTask {
@@ -55,16 +55,15 @@ export interface Plan {
 }
 
 /** A setting before it is checked: aliases and only the options that were given. */
-export interface Variant {
+export interface Variant extends Pick<EvalConfig, "decoder" | "decoder_options"> {
   readonly label: string;
-  readonly decoder: EvalConfig["decoder"];
 }
 
 /** Throws a DataError, ConfigError or UsageError. */
 export async function makePlan(
   config: EvalConfig,
   model: ModelText,
-  variants: readonly Variant[] = [{ label: "", decoder: config.decoder }],
+  variants: readonly Variant[] = [{ ...config, label: "" }],
 ): Promise<Plan> {
   const tasks: PlannedTask[] = [];
   for (const one of taskConfigs(config)) tasks.push(await planTask(one, config, model));
@@ -162,8 +161,7 @@ interface Resolving {
 
 /** The decoder's options, checked against every task's questions. */
 function resolveSetting(variant: Variant, { config, model, tasks }: Resolving): Setting {
-  const { label } = variant;
-  const { name: decoder, ...decoderOptions } = variant.decoder;
+  const { label, decoder, decoder_options: decoderOptions } = variant;
   refuseForeign(decoderOptions, decoder);
   const { seed, fidelity } = config;
   const found = tasks.flatMap(({ prompts: [first], options }) => {
@@ -172,9 +170,9 @@ function resolveSetting(variant: Variant, { config, model, tasks }: Resolving): 
     return [resolveRequest(model, [prompt], { decoder, decoderOptions, seed, fidelity, ...options })];
   });
   const [request] = found;
-  const given = variant.decoder;
+  const given = decoderOptions;
   return request === undefined
-    ? { label, decoder: decoder ?? "", options: decoderOptions, given }
+    ? { label, decoder: decoder ?? "", options: given, given }
     : { label, decoder: request.decoder.name, options: request.options, given };
 }
 
@@ -226,9 +224,6 @@ export function optionsFor(
   { options, given }: Pick<Setting, "options" | "given">,
   { temperature = 0 }: PlannedTask,
 ): OptionValues {
-  const isOwn =
-    (given as OptionValues).temperature === undefined &&
-    temperature > 0 &&
-    Object.hasOwn(options, "temperature");
+  const isOwn = given.temperature === undefined && temperature > 0 && Object.hasOwn(options, "temperature");
   return isOwn ? { ...options, temperature } : options;
 }

@@ -16,7 +16,8 @@ export interface Done {
 
 export interface PoolOptions {
   readonly workers: number;
-  readonly open: () => Promise<Worker>;
+  /** Gets the worker's number. */
+  readonly open: (number: number) => Promise<Worker>;
   readonly onDone: (done: Done) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -29,7 +30,7 @@ export async function runUnits(units: readonly UnitRequest[], options: PoolOptio
   const queue = { next: 0, failed: undefined as unknown };
   const goesOn = () => queue.next < units.length && queue.failed === undefined && !options.signal?.aborted;
   const work = async (number: number): Promise<void> => {
-    const seat = new Seat(options);
+    const seat = new Seat(options, number);
     try {
       while (goesOn()) {
         const index = queue.next++;
@@ -51,18 +52,20 @@ export async function runUnits(units: readonly UnitRequest[], options: PoolOptio
 /** Where one worker sits, and another after it if it dies. */
 class Seat {
   private readonly options: PoolOptions;
+  private readonly number: number;
   private worker: Worker | undefined;
   private first = true;
 
-  constructor(options: PoolOptions) {
+  constructor(options: PoolOptions, number: number) {
     this.options = options;
+    this.number = number;
   }
 
   /** Undefined if it was interrupted. */
   async run(unit: UnitRequest): Promise<Pick<Done, "first" | "result"> | undefined> {
     for (let attempt = 1; ; attempt++) {
       try {
-        this.worker ??= await this.options.open();
+        this.worker ??= await this.options.open(this.number);
         const result = await this.worker.run(unit);
         const { first } = this;
         this.first = false;

@@ -55,10 +55,10 @@ export function readManifest(path: string): { readonly manifest: Manifest; reado
 
 const sampleSchema = z.object({
   doc_id: z.number(),
-  doc: z.object({ id: z.string() }),
   resps: z.array(z.array(z.union([z.string(), z.number()]))),
   metrics: z.array(z.string()),
   unmask: z.object({
+    id: z.string(),
     verdicts: z.array(
       z.object({
         correct: z.boolean(),
@@ -84,12 +84,12 @@ export async function recordedQuestions(folder: string, task: string): Promise<A
         ...{ file, row: at + 1, field },
       });
     }
-    const { doc_id: doc, doc: document, resps, metrics, unmask } = parsed.data;
+    const { doc_id: doc, resps, metrics, unmask } = parsed.data;
     const fields = line as Readonly<Record<string, number>>;
     const first = resps[0] ?? [];
     const isText = unmask.trajectory !== undefined;
     return {
-      ...{ doc, id: document.id, verdicts: unmask.verdicts },
+      ...{ doc, id: unmask.id, verdicts: unmask.verdicts },
       responses: isText ? first.map(String) : [],
       scores: Object.fromEntries(metrics.map((name) => [name, fields[name]!])),
       trajectories: unmask.trajectory?.rows.flatMap((row) => trajectories[row] ?? []),

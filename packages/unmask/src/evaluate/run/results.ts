@@ -138,15 +138,17 @@ export function sampleLines(outcome: TaskOutcome): unknown[] {
     const { scores, verdicts } = row.graded;
     return {
       doc_id: row.item,
-      doc: { id: item.id, row: item.row },
+      doc: item.document ?? { id: item.id },
       ...asked.line,
       filtered_resps: verdicts.map(({ extracted }) => extracted ?? "[invalid]"),
       filter: outcome.metrics[0]!.name.split(",")[1] ?? "none",
       metrics: outcome.metrics.map(({ name }) => name),
       ...scores,
+      doc_hash: sha256(JSON.stringify(item.document ?? item.id)),
       prompt_hash: sha256(asked.prompt),
       target_hash: sha256(asked.line.target),
       unmask: {
+        ...{ id: item.id, row: item.row },
         verdicts,
         ...(row.graded.cut === true ? { grader_cut: true } : {}),
         ...answerParts(outcome, row, at),

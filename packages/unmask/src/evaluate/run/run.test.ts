@@ -68,11 +68,12 @@ describe("the files", () => {
     const samples = readJsonLines(join(root, "base", `samples_${task}.jsonl`)) as Record<string, never>[];
     expect(samples.map(({ doc_id }) => doc_id)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(samples[4]).toMatchObject({
-      doc: { id: "5", row: 5 },
+      doc: { question: "4: ?" },
       arguments: {
         gen_args_0: { arg_0: "Q: 4: ?\nA: Let's think step by step.", arg_1: { max_gen_toks: 32 } },
       },
       unmask: {
+        ...{ id: "5", row: 5 },
         trajectory: { file: `trajectories/${task}.parquet`, rows: [4] },
         answers: [{ tokens: 32, forwards: 16 }],
       },
@@ -111,7 +112,7 @@ describe("a folder that holds an evaluation", () => {
     for (const [changes, path] of [
       [{ seed: 4 }, "run.seed"],
       [{ batch_size: 3 }, "run.batch_size"],
-      [{ decoder: { name: "low_confidence", steps: 8, block_length: 16 } }, "settings.0.options.steps"],
+      [{ decoder_options: { steps: 8, block_length: 16 } }, "settings.0.options.steps"],
       [{ limit: 2 }, "tasks.0.questions"],
     ] as const) {
       const other = { ...scene.config("base", changes), out: join(root, "base") };
@@ -141,9 +142,7 @@ describe("what cannot be asked", () => {
         ],
       }),
     ).toContain("is asked twice; name one of them otherwise with as: NAME");
-    expect(await refused({ decoder: { name: "low_confidence", threshold: 0.5 } })).toContain(
-      "has no option threshold",
-    );
+    expect(await refused({ decoder_options: { threshold: 0.5 } })).toContain("has no option threshold");
     expect(
       await refused({
         tasks: [{ name: task, data: lines("bad.jsonl", [{ question: "1?", answer: "1" }, { answer: "2" }]) }],
@@ -193,7 +192,7 @@ describe("other kinds of tasks", () => {
     }
     model.dispose();
     expect(results(config.out).results.arc_easy).toHaveProperty("acc,none");
-    const sweep = sweepVariants({ decoder: config.decoder, sweep: [{ option: "steps", values: [4, 8] }] });
+    const sweep = sweepVariants({ ...config, sweep: [{ option: "steps", values: [4, 8] }] });
     await expect(prepareEvaluation(config, { variants: sweep })).rejects.toThrow("ask it with unmask eval");
   });
 
@@ -211,7 +210,7 @@ export const task = { name: "warm", version: "1", description: "", kind: "genera
     verdicts: responses.map((text) => ({ correct: true, extracted: text, reason: "", unparsed: false })) })),
 }) };`,
     );
-    const decoder = { name: "low_confidence", steps: 4, block_length: 16 };
+    const options = { steps: 4, block_length: 16 };
     const said: string[][] = [];
     for (const [name, temperature] of [
       ["own", undefined],
@@ -219,7 +218,7 @@ export const task = { name: "warm", version: "1", description: "", kind: "genera
     ] as const) {
       const config = scene.config(name, {
         tasks: [path],
-        decoder: { ...decoder, temperature },
+        decoder_options: { ...options, temperature },
         max_new_tokens: undefined,
       });
       await evaluated(config);
@@ -248,7 +247,7 @@ describe("a sweep", () => {
   it("gives every point its folder, and curves that the AUP reader reads", async () => {
     const sweep = [
       { option: "steps", values: [32, 8] },
-      { method: "by entropy", decoder: { name: "block_entropy" }, option: "threshold", values: [0.5] },
+      { method: "by entropy", decoder: "block_entropy", option: "threshold", values: [0.5] },
     ];
     const config: SweepConfig = sweepConfigSchema.parse({ ...scene.config("sweep"), sweep });
     const variants = sweepVariants(config);

@@ -4,7 +4,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { UsageError } from "../../base/errors.ts";
+import { ConfigError, UsageError } from "../../base/errors.ts";
 import { describe, type FetchOptions, type ModelText, modelFolder } from "../../generate/load.ts";
 import { loadChatTemplate } from "../../text/chat-template.ts";
 import type { EvalConfig } from "./config.ts";
@@ -15,7 +15,7 @@ import { makePlan, type Plan, requestOf, type Unit, type Variant } from "./plan.
 import { runUnits } from "./pool.ts";
 import { journalName, RunRecord } from "./record.ts";
 import type { UnitResult } from "./unit.ts";
-import { childWorker, localWorker, threadsOf, type WorkerModel } from "./worker.ts";
+import { childWorker, deviceOf, localWorker, threadsOf, type WorkerModel } from "./worker.ts";
 
 export type EvalEvent =
   | { readonly type: "start"; readonly plan: Plan; readonly answered: number; readonly questions: number }
@@ -60,11 +60,26 @@ export async function prepareEvaluation(
   config: EvalConfig,
   { variants, signal, onProgress }: EvaluateOptions = {},
 ): Promise<Prepared> {
+  refuseMissing(config);
   const folder = await modelFolder(config.model, { revision: config.revision, signal, onProgress });
   const { facts, tokenizer } = await describe(folder);
   const template = tokenizer === undefined ? undefined : await loadChatTemplate(folder, tokenizer);
   const model: ModelText = { folder, facts, tokenizer, template };
   return { config, model, plan: await makePlan(config, model, variants) };
+}
+
+/** Folders that are read late are looked for early. */
+function refuseMissing({ adapter, judge }: EvalConfig): void {
+  for (const [key, folder] of Object.entries({ adapter, judge })) {
+    if (
+      folder === undefined ||
+      existsSync(join(folder, key === "adapter" ? "adapter_config.json" : "config.json"))
+    ) {
+      continue;
+    }
+    const what = key === "adapter" ? "no LoRA adapter (adapter_config.json)" : "no model (config.json)";
+    throw new ConfigError(`${key}: ${folder} holds ${what}`, { [key]: folder });
+  }
 }
 
 /** Undefined if it was interrupted; what is done is kept. */
@@ -80,10 +95,10 @@ export async function evaluate(
     );
   }
   const prepared = await prepareEvaluation(config, options);
-  const threads = threadsOf(config.threads, config.processes);
-  const identity = await identityOf({ ...prepared, threads });
   const record = new RunRecord(config.out);
   try {
+    const threads = threadsFor(config, record);
+    const identity = await identityOf({ ...prepared, threads });
     if (record.identity === undefined) record.begin(identity);
     else refuseOtherRun(config.out, record.identity, identity);
     record.time({ type: "session", began: new Date().toISOString(), processes: config.processes });
@@ -94,6 +109,12 @@ export async function evaluate(
   } finally {
     record.close();
   }
+}
+
+/** Measured ones differ from time to time: a run goes on with those that it was begun with. */
+function threadsFor({ threads, processes }: EvalConfig, { identity }: RunRecord): number {
+  const begun = (identity as Identity | undefined)?.run.threads;
+  return threads === "auto" && begun !== undefined ? begun : threadsOf(threads, processes);
 }
 
 interface Running extends Prepared {
@@ -145,7 +166,10 @@ function workerOf({ config, model, threads }: Running, { inProcess, signal }: Ev
     fold: fidelity !== "released",
   };
   const local = inProcess === true || config.processes === 1;
-  return () => (local ? localWorker(wanted, signal) : childWorker(wanted, signal));
+  return (number: number) =>
+    local
+      ? localWorker(wanted, signal)
+      : childWorker({ ...wanted, device: deviceOf(device, number) }, signal);
 }
 
 function keepAnswers({ record }: Running, { setting, task, items }: Unit, result: UnitResult): void {

@@ -21,13 +21,18 @@ export interface SweepVariant extends Variant {
 }
 
 /** The points of all curves, in the configuration's order. */
-export function sweepVariants({ sweep, decoder }: Pick<SweepConfig, "sweep" | "decoder">): SweepVariant[] {
+export function sweepVariants({
+  sweep,
+  ...own
+}: Pick<SweepConfig, "sweep" | "decoder" | "decoder_options">): SweepVariant[] {
   const points = sweep.flatMap((curve) => {
-    const own = curve.decoder ?? decoder;
-    const method = curve.method ?? own.name ?? "usual";
+    const { decoder = own.decoder } = curve;
+    const shared = decoder === own.decoder ? own.decoder_options : {};
+    const method = curve.method ?? decoder ?? "usual";
     return valuesOf(curve).map((value): SweepVariant => {
       const label = `${sweep.length > 1 ? `${method} ` : ""}${curve.option}=${value}`;
-      return { label, method, option: curve.option, value, decoder: { ...own, [curve.option]: value } };
+      const decoder_options = { ...shared, ...curve.decoder_options, [curve.option]: value };
+      return { label, method, option: curve.option, value, decoder, decoder_options };
     });
   });
   const labels = points.map(({ label }) => label);

@@ -3,7 +3,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { buildInfo, chooseThreads, type Device, setThreads } from "@unmask/torch";
-import { UnmaskError } from "../../base/errors.ts";
+import { UnmaskError, UsageError } from "../../base/errors.ts";
 import { load } from "../../generate/load.ts";
 import { runUnit, type UnitRequest, type UnitResult } from "./unit.ts";
 
@@ -30,6 +30,12 @@ export class WorkerDied extends UnmaskError {}
 /** Processor threads of each process: as asked, or measured and shared out. */
 export const threadsOf = (asked: number | "auto", processes: number): number =>
   asked === "auto" ? Math.max(1, Math.floor(chooseThreads() / processes)) : asked;
+
+/** "cuda" means one device a worker, in turn, where there are several processes. */
+export function deviceOf(device: string, worker: number): string {
+  const { cudaDevices } = buildInfo();
+  return device === "cuda" && cudaDevices > 1 ? `cuda:${worker % cudaDevices}` : device;
+}
 
 export const engineVersion = (): string => buildInfo().version;
 
@@ -109,6 +115,7 @@ export async function childWorker(model: WorkerModel, signal?: AbortSignal): Pro
 
 /** What a child could not do is thrown here. */
 function opened(message: FromChild): FromChild {
-  if (message.type === "failed") throw new UnmaskError(message.error.message);
-  return message;
+  if (message.type !== "failed") return message;
+  const { message: text, exitCode } = message.error;
+  throw exitCode === 2 ? new UsageError(text) : new UnmaskError(text);
 }

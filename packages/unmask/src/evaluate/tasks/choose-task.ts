@@ -89,7 +89,8 @@ function itemOf<D>(task: ChooseDescription<D>, one: Asked<D>, options: TaskOptio
   const alone = task.metrics.includes("acc_mutual_info")
     ? candidates.map((candidate) => ({ ...candidate, context: "" }))
     : [];
-  return { id, row: row.number, candidates: [...candidates, ...alone], gold };
+  const { number, fields } = row;
+  return { id, row: number, document: fields, candidates: [...candidates, ...alone], gold };
 }
 
 function gradeOne(

@@ -49,7 +49,7 @@ async function openGenerate<D>(
   return {
     ...{ kind: "generate", name, version, description, provenance },
     items: asked.map((one) => ({
-      ...{ id: one.id, row: one.row.number },
+      ...{ id: one.id, row: one.row.number, document: one.row.fields },
       prompt: promptOf(task, one, { options }),
       target: task.target(one.document),
     })),

@@ -29,7 +29,8 @@ async function openLikelihood<D>(
   const items = asked.map((one) => {
     const continuation = task.continuation(one.document);
     const candidate = { context: promptOf(task, one, { options }).text, continuation, choice: continuation };
-    return { id: one.id, row: one.row.number, candidates: [candidate], gold: [0] };
+    const { number: row, fields: document } = one.row;
+    return { id: one.id, row, document, candidates: [candidate], gold: [0] };
   });
   const find = byId(name, items);
   return {

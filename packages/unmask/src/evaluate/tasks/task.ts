@@ -74,11 +74,16 @@ export interface OpenChooseTask extends OpenTaskParts {
   grade(answers: readonly ChoiceAnswer[]): Promise<Graded[]>;
 }
 
-export interface GenerateItem {
+interface ItemParts {
   /** The document's own name where it has one, else its row; unique in the task. */
   readonly id: string;
   /** Row of the data file, from 1. */
   readonly row: number;
+  /** The row as it stands in the data, for sample files. */
+  readonly document?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface GenerateItem extends ItemParts {
   readonly prompt: TaskPrompt;
   /** What was asked for, for reports. */
   readonly target: string;
@@ -101,9 +106,7 @@ export interface Generation {
   readonly repeats: number;
 }
 
-export interface ChooseItem {
-  readonly id: string;
-  readonly row: number;
+export interface ChooseItem extends ItemParts {
   /** What is scored: the likelihood of each continuation behind its context. No chat template is applied. */
   readonly candidates: readonly Candidate[];
   /** Index of the right candidate; several where any of them counts. */
