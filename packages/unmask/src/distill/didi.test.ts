@@ -164,6 +164,10 @@ describe("steps of the loop", () => {
       },
     ],
     [
+      "a critic that is asked everywhere",
+      { discriminatorPositions: "all" as const, credit: "logit" as const },
+    ],
+    [
       "no regularisation, one step, another time",
       {
         ...{

@@ -24,7 +24,7 @@ import { type DidiSettings, didiOptions } from "./didi/options.ts";
 import { studentLoss } from "./didi/policy.ts";
 import { countsOf, type DidiCounts, type DidiPlan, planTexts } from "./didi/prepare.ts";
 import { cleanGradients } from "./didi/released.ts";
-import { advantages, sequenceRewards, timeWeight } from "./didi/reward.ts";
+import { positionAdvantages, sequenceRewards, timeWeight } from "./didi/reward.ts";
 import { type Denoiser, type DidiBatch, rollOut } from "./didi/rollout.ts";
 
 /** A student and a critic in training, and a teacher that stays as it is. */
@@ -87,14 +87,10 @@ function studentPhase(options: Options): DidiPhase {
     ...beforeClipping(options, "student"),
     active: (step) => step >= discriminatorWarmupSteps && step % studentUpdateEvery === 0,
     loss(networks, batch, { totals, products, recompute }) {
-      const rewards = sequenceRewards(
-        criticLogits(networks.critic, batch, { options, products }),
-        batch,
-        options,
-      );
-      const credits = advantages(rewards, options);
-      const coefficients = credits.map(
-        (advantage, row) => timeWeight(batch.times[row]!, options) * advantage,
+      const logits = criticLogits(networks.critic, batch, { options, products });
+      const rewards = sequenceRewards(logits, batch, options);
+      const coefficients = positionAdvantages(logits, batch, options).map(
+        (advantage, flat) => timeWeight(batch.times[Math.floor(flat / batch.length)]!, options) * advantage,
       );
       const { loss, terms } = studentLoss(networks, batch, {
         ...{ options, products, recompute, coefficients },

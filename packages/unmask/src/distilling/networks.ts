@@ -2,10 +2,11 @@
 
 import type { Device, Tensor } from "@unmask/torch";
 import { ConfigError, invariant } from "../base/errors.ts";
+import { freshCritic } from "../distill/didi/networks.ts";
+import type { DidiFidelity } from "../distill/didi/options.ts";
 import type { Role } from "../distill/distillers.ts";
-import { Discriminator, isSpectralState } from "../models/discriminator.ts";
+import { type Discriminator, isSpectralState } from "../models/discriminator.ts";
 import { saveDiscriminator } from "../models/discriminator-files.ts";
-import { initialiseDiscriminator } from "../models/initialise.ts";
 import { type LoadedNetwork, loadNetwork } from "../models/load.ts";
 import type { MdlmConfig } from "../models/mdlm.ts";
 import type { BaseModel } from "../train/base-model.ts";
@@ -90,10 +91,8 @@ function newCritic(
   const loaded: LoadedNetwork = loadNetwork(base.folder, { device, dtype: "float32" });
   invariant(loaded.family.name === "mdlm", "a critic stands on an MDLM's trunk");
   const sizes = loaded.config as MdlmConfig;
-  const critic = new Discriminator(
-    sizes,
-    initialiseDiscriminator(sizes, loaded.network.parameters, config.seed),
-  );
+  const fidelity = config.distill.fidelity as DidiFidelity | undefined;
+  const critic = freshCritic(sizes, loaded.network.parameters, { seed: config.seed, fidelity });
   loaded.dispose();
   return critic;
 }

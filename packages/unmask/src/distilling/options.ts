@@ -8,6 +8,7 @@ import {
   baselines,
   credits,
   type DidiSettings,
+  discriminatorPositions,
   kullbackLeiblers,
   logprobModes,
   positives,
@@ -135,7 +136,14 @@ const didiKeys = {
   reward_clip_val: amount.optional(),
   advantage_clip_val: amount.optional(),
   baseline: z.enum(baselines).optional().describe("group, or leave_one_out or none (beyond the paper)"),
-  credit: z.enum(credits).optional().describe("to the sequence, or to each token (beyond the paper)"),
+  credit: z
+    .enum(credits)
+    .optional()
+    .describe("to the sequence, to tokens that can have moved the reward, or by logit (beyond the paper)"),
+  discriminator_positions: z
+    .enum(discriminatorPositions)
+    .optional()
+    .describe("the critic is asked where tokens are hidden, or everywhere (beyond the paper)"),
   logprob_mode: z.enum(logprobModes).optional(),
   kl: z.enum(kullbackLeiblers).optional(),
   jeffrey_beta: share.optional(),

@@ -44,7 +44,7 @@ export function discriminatorLoss(one, check) {
       fake: hiddenBy(one, "corruption_uniforms_fake", texts),
     };
     const [positives, written] = [idsOf(one, "real_ids"), idsOf(one, "fake_ids")];
-    const batch = batchOf({ rows, length, times, hidden, positives, texts: written });
+    const batch = batchOf({ rows, length, times, hidden, asked: hidden, positives, texts: written });
     for (const [side, clean] of /** @type {const} */ ([
       ["real", positives],
       ["fake", written],
@@ -94,7 +94,7 @@ function compareMode(one, check, { mode, discriminator, trained, batch }) {
       maskId: one.input("mask_id"),
       labelSmoothing: one.argument("label_smoothing", 0.1),
     }),
-    totals: totalsOf({ hidden_real: hidden.real.length, hidden_fake: hidden.fake.length }),
+    totals: totalsOf({ asked_real: hidden.real.length, asked_fake: hidden.fake.length }),
     iterate: mode === "train_mode",
   });
   const logits = one.tolerance("logits", defaults.logits);
@@ -133,7 +133,7 @@ function compareMode(one, check, { mode, discriminator, trained, batch }) {
 
 /** @param {Partial<import("../../../../packages/unmask/dist/distill/didi/prepare.js").DidiCounts>} counts */
 export const totalsOf = (counts) => ({
-  ...{ sequences: 0, open_first: 0, open_second: 0, hidden_real: 0, hidden_fake: 0 },
+  ...{ sequences: 0, open_first: 0, open_second: 0, asked_real: 0, asked_fake: 0 },
   ...counts,
 });
 

@@ -177,6 +177,7 @@ function rolledOut(one, check, { student, options }) {
       hidden,
     },
     lost: new Uint8Array(steps.length),
+    asked: hidden,
   });
 }
 
@@ -187,7 +188,7 @@ const nested = (ids, length) =>
   ]);
 
 /**
- * The discriminator's part; returns ω A of each text.
+ * The discriminator's part; returns ω A of each position.
  * @param {Case} one
  * @param {Check} check
  * @param {{ batch: Batch, options: Options }} work
@@ -216,7 +217,10 @@ function rewarded(one, check, { batch, options }) {
     check.close("advantage", flat(found), flattened(one, "advantage"), tolerance);
     const weights = batch.times.map((t) => timeWeight(t, options));
     check.close("omega", flat(weights), flattened(one, "omega"), one.tolerance("omega", { rel: 1e-6 }));
-    coefficients = Array.from(found, (advantage, row) => advantage * Number(weights[row]));
+    coefficients = Array.from(batch.steps, (_, flat) => {
+      const row = Math.floor(flat / batch.length);
+      return Number(found[row]) * Number(weights[row]);
+    });
   });
   return coefficients;
 }
@@ -381,7 +385,7 @@ function compareAlternatives(one, check, { networks, batch, options }) {
       ...{ vocabularySize: options.vocabularySize, maskId: options.maskId, kl },
       jeffreyBeta: beta === undefined ? 0.5 : Number(beta),
     });
-    const coefficients = new Float64Array(batch.rows);
+    const coefficients = new Float64Array(batch.rows * batch.length);
     const { terms } = noGrad(() =>
       lossOf(networks, batch, { options: corrected, totals: countsOf(batch), coefficients }),
     );

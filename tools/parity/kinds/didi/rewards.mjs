@@ -44,7 +44,7 @@ function compareRewards(one, check) {
   const texts = {
     rows: logits.length,
     length: 1,
-    hidden: { fake: Int32Array.from(logits.keys()), real: new Int32Array() },
+    asked: { fake: Int32Array.from(logits.keys()) },
   };
   for (const [name, expected] of Object.entries(columns)) {
     const isRaw = name.startsWith("raw_logit");

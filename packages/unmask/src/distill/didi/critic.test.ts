@@ -102,6 +102,16 @@ describe("the critic's loss", () => {
     }
   });
 
+  it("is asked at all open positions, by option", () => {
+    const batch = batchOf({ discriminatorPositions: "all" });
+    const calls: Call[] = [];
+    const found = lossOf(batch, { labelSmoothing: 0 }, calls);
+    const { logits } = calls[0]!;
+    const open = Int32Array.from([...batch.steps.keys()].filter((flat) => flat % 5 > 0));
+    expect(found.real).toBeCloseTo(oracle(logits.slice(0, 16), open, 1), 9);
+    expect(found.fake).toBeCloseTo(oracle(logits.slice(16), open, 0), 9);
+  });
+
   it("shows real and written texts with masks of their own, at one noise level", () => {
     const batch = batchOf({ coupledTime: false });
     const calls: Call[] = [];

@@ -1,12 +1,12 @@
-// The critic's loss: which of two noisy texts is real, asked at the positions that the noise hid.
+// The critic's loss: which of two noisy texts is real, asked at the positions that the noise hid (or at all).
 //
-//   L = ½ [ mean over hidden of BCE(D(z_real, sigma), 1 − ε)  +  mean over hidden of BCE(D(z_fake, sigma), ε) ]
+//   L = ½ [ mean over asked of BCE(D(z_real, sigma), 1 − ε)  +  mean over asked of BCE(D(z_fake, sigma), ε) ]
 //
 // ε is the label smoothing, sigma = −ln alpha(t) as it is. Real and fake texts have masks of their own and the same t.
 // They share one forward, and with it one state of the spectral norm; the published code runs the real ones first and the
 // fake ones after another power iteration.
 //
-// Letters: B texts, L length, H hidden positions.
+// Letters: B texts, L length, H positions that are asked.
 
 import {
   add,
@@ -63,7 +63,7 @@ export interface CriticContext {
 /** The micro-batch's share. */
 export function criticLoss(critic: Critic, batch: DidiBatch, context: CriticContext): LossParts {
   const { labelSmoothing, maskId, fidelity } = context.options;
-  const { hidden, positives, texts } = batch;
+  const { hidden, asked, positives, texts } = batch;
   const noisy = [hide(positives, hidden.real, maskId), hide(texts, hidden.fake, maskId)] as const;
   const [real_BL, fake_BL] =
     fidelity === "released" ? apart(critic, batch, noisy, context) : together(critic, batch, noisy, context);
@@ -79,9 +79,9 @@ export function criticLoss(critic: Critic, batch: DidiBatch, context: CriticCont
     const share = 1 / Math.max(1, total);
     return { loss: mul(loss, share), right: mul(right, share / 2) };
   };
-  const { hidden_real, hidden_fake } = context.totals;
-  const real = side(real_BL, hidden.real, { target: 1 - labelSmoothing, total: hidden_real });
-  const fake = side(fake_BL, hidden.fake, { target: labelSmoothing, total: hidden_fake });
+  const { asked_real, asked_fake } = context.totals;
+  const real = side(real_BL, asked.real, { target: 1 - labelSmoothing, total: asked_real });
+  const fake = side(fake_BL, asked.fake, { target: labelSmoothing, total: asked_fake });
   return {
     loss: mul(add(real.loss, fake.loss), 0.5),
     terms: { real: real.loss, fake: fake.loss, accuracy: add(real.right, fake.right) },

@@ -12,7 +12,7 @@ import { clone, keep, noGrad, scope, setRequiresGrad, type Tensor } from "@unmas
 import { UnsupportedError } from "../../base/errors.ts";
 import { Discriminator, heads, isSpectralState } from "../../models/discriminator.ts";
 import { initialiseDiscriminator } from "../../models/initialise.ts";
-import { Mdlm } from "../../models/mdlm.ts";
+import { Mdlm, type MdlmConfig } from "../../models/mdlm.ts";
 import type { DidiFidelity } from "./options.ts";
 
 export interface CriticOptions {
@@ -49,10 +49,9 @@ export function startFromTeacher(teacher: Mdlm, options: CriticOptions): DidiSta
   const { config } = teacher;
   const parameters = copies(teacher.parameters);
   for (const one of parameters.values()) setRequiresGrad(one, true);
-  const critic = new Discriminator(config, initialiseDiscriminator(config, teacher.parameters, options.seed));
-  const { discriminatorUnfreezeBlocks: blocks = 4, fidelity = "corrected" } = options;
+  const critic = freshCritic(config, teacher.parameters, options);
+  const { discriminatorUnfreezeBlocks: blocks = 4, fidelity } = options;
   const { discriminatorTimePath: timePath = fidelity !== "released" } = options;
-  if (fidelity !== "released") settle(critic);
   return {
     student: new Mdlm(config, parameters),
     critic,
@@ -67,10 +66,17 @@ export function startFromTeacher(teacher: Mdlm, options: CriticOptions): DidiSta
 /** As many power iterations as PyTorch begins its newer spectral norm with. */
 const firstIterations = 15;
 
-function settle(critic: Discriminator): void {
-  for (let i = 0; i < firstIterations; i++) {
+/** A teacher's weights under a new head; nothing of it trains yet. */
+export function freshCritic(
+  config: MdlmConfig,
+  teacher: ReadonlyMap<string, Tensor>,
+  { seed, fidelity }: Pick<CriticOptions, "seed" | "fidelity">,
+): Discriminator {
+  const critic = new Discriminator(config, initialiseDiscriminator(config, teacher, seed));
+  for (let i = 0; i < (fidelity === "released" ? 0 : firstIterations); i++) {
     for (const head of heads) scope(() => noGrad(() => void critic.headWeight(head, true)));
   }
+  return critic;
 }
 
 const copies = (parameters: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>

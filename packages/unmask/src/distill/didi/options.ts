@@ -31,9 +31,19 @@ export type Baseline = (typeof baselines)[number];
  *   sequence  all that were drawn (the paper's)
  *   token     those that can have moved it: a token of the text's last draw that was hidden from the critic cannot, and
  *             its share is noise with mean 0
+ *   logit     as token, and what the critic saw has the critic's logit at its own place for a reward, instead of the
+ *             text's mean: they are the same for a perfect critic, and a real one finds mistakes where they stand. Needs
+ *             discriminator_positions "all"
  */
-export const credits = ["sequence", "token"] as const;
+export const credits = ["sequence", "token", "logit"] as const;
 export type Credit = (typeof credits)[number];
+
+/**
+ * Where the critic is asked, in training and for rewards: where tokens are hidden (the published code), or everywhere
+ * behind the prompt. Everywhere it may compare a token with the others, which is easier to learn.
+ */
+export const discriminatorPositions = ["hidden", "all"] as const;
+export type DiscriminatorPositions = (typeof discriminatorPositions)[number];
 
 /**
  * What a text's log-probability is the sum of: the tokens that were written, or also the masks that a step left, which add
@@ -89,6 +99,8 @@ export interface DidiOptions {
   readonly klLo: number;
   /** Weight of the entropy of the student's tokens, which is rewarded. */
   readonly entropyBeta: number;
+  /** Beyond the paper. */
+  readonly discriminatorPositions: DiscriminatorPositions;
   /** The critic's targets are 1 − labelSmoothing and labelSmoothing. */
   readonly labelSmoothing: number;
   readonly positives: Positives;
@@ -131,6 +143,7 @@ const common: Omit<DidiOptions, Needed | "fidelity"> = {
   klHi: 0.01,
   klLo: 0.01,
   entropyBeta: 5e-4,
+  discriminatorPositions: "hidden",
   labelSmoothing: 0.1,
   positives: "real",
   teacherSteps: 32,
@@ -155,6 +168,11 @@ export function didiOptions({ fidelity = "corrected", ...given }: DidiSettings):
   if (options.logprobMode === "prev_is_mask" && fidelity !== "released") {
     throw new ConfigError(
       'distill.logprob_mode "prev_is_mask" counts masks, which have no probability; give "changed_only", or distill.fidelity "released"',
+    );
+  }
+  if (options.credit === "logit" && options.discriminatorPositions !== "all") {
+    throw new ConfigError(
+      'distill.credit "logit" asks the critic about tokens that it sees; give distill.discriminator_positions "all" too',
     );
   }
   if (options.numSamplesPerPrompt === 1 && options.baseline !== "none") {

@@ -42,7 +42,7 @@ const batchOf = (
   return scope(() => noGrad(() => rollOut({ student, teacher }, plan, { options })));
 };
 const coefficientsOf = (batch: DidiBatch) =>
-  Float64Array.from(batch.sequences, (sequence) => Math.sin(sequence * 2.1) * 1.5);
+  Float64Array.from(batch.steps, (_, flat) => Math.sin(batch.sequences[Math.floor(flat / 5)]! * 2.1) * 1.5);
 
 type Extra = { mostLogits?: number; recompute?: Recompute; totals?: ReturnType<typeof countsOf> };
 const partsOf = (
@@ -133,7 +133,7 @@ describe("the student's loss", () => {
         const tokens = Array.from(texts, (token, flat) => (steps[flat] === step ? token : 0));
         const chosen_N1 = gather(log_NV, 1, tensor(BigInt64Array.from(tokens, BigInt), [tokens.length, 1]));
         const weights = Float64Array.from(texts, (_, flat) =>
-          steps[flat] === step ? coefficients[Math.floor(flat / length)]! / rows : 0,
+          steps[flat] === step ? coefficients[flat]! / rows : 0,
         );
         return sum(mul(chosen_N1, tensor(weights, [weights.length, 1])));
       });

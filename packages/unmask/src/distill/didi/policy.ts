@@ -20,7 +20,7 @@ import { type States, statesOf, writtenTokens } from "./states.ts";
 
 export interface PolicyContext extends RowContext {
   readonly totals: DidiCounts;
-  /** ω A of each text. */
+  /** ω A of each position [rows · length]: what the token written there is worth. */
   readonly coefficients: ArrayLike<number>;
 }
 
@@ -39,7 +39,7 @@ export function studentLoss(
     context,
   );
   const share = 1 / Math.max(1, totals.sequences);
-  const weights = tokens.map(({ row, credited }) => (credited ? -coefficients[row]! * share : 0));
+  const weights = tokens.map(({ flat, credited }) => (credited ? -coefficients[flat]! * share : 0));
   const policy = sum(mul(logProbability_M, floats(weights, logProbability_M)));
   const entropy = mul(add(...stepMeans(entropy_N, states, totals)), 0.5);
   const loss = sub(policy, mul(entropy, options.entropyBeta));

@@ -170,6 +170,16 @@ describe("what is hidden from the critic", () => {
     expect(Math.min(...counts(plan({ ...settings, fidelity: "released" })))).toBe(0);
   });
 
+  it("is where the critic is asked, or everywhere behind the prompt: then texts may hide nothing", () => {
+    const own = plan();
+    expect(own.asked).toEqual(own.hidden);
+    const all = plan({ discriminatorPositions: "all", tauMode: "beta19", numSamplesPerPrompt: 8 });
+    const open = [...all.steps.keys()].filter((flat) => all.steps[flat] !== written.given);
+    for (const side of [all.asked.fake, all.asked.real]) expect([...side]).toEqual(open);
+    const rows = new Set([...all.hidden.fake].map((flat) => Math.floor(flat / 5)));
+    expect(rows.size).toBeLessThan(all.rows);
+  });
+
   it("becomes masks, and the text stays as it was", () => {
     const texts = Int32Array.of(1, 2, 3);
     expect([...hide(texts, Int32Array.of(0, 2), 9)]).toEqual([9, 2, 9]);
@@ -184,8 +194,8 @@ it("counts texts, open positions before each step, and hidden ones", () => {
     sequences: 16,
     open_first: 16 * 4,
     open_second: among([written.second, written.never]),
-    hidden_real: one.hidden.real.length,
-    hidden_fake: one.hidden.fake.length,
+    asked_real: one.hidden.real.length,
+    asked_fake: one.hidden.fake.length,
   });
 });
 
@@ -227,6 +237,7 @@ describe("options", () => {
     [{ numSamplesPerPrompt: 2.5 }, /distill\.num_samples_per_prompt is 2\.5, expected an integer/],
     [{ numSamplesPerPrompt: 1 }, /num_samples_per_prompt is 1, and a baseline "group" needs a group/],
     [{ labelSmoothing: Number.NaN }, /distill\.label_smoothing is NaN/],
+    [{ credit: "logit" as const }, /credit "logit" asks the critic about tokens that it sees/],
     [{ logprobMode: "prev_is_mask" as const }, /counts masks, which have no probability/],
   ])("out of range are named: %j", (settings, message) => {
     expect(() => tinyOptions(settings)).toThrow(ConfigError);

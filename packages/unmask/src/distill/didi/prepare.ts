@@ -48,7 +48,14 @@ export interface DidiPlan {
   /** 1 where the first step writes a token that is masked again and yet counts as written (released). */
   readonly lost: Uint8Array;
   /** Positions hidden from the critic, ascending. */
-  readonly hidden: { readonly fake: Int32Array; readonly real: Int32Array };
+  readonly hidden: Sides;
+  /** Positions that it is asked at. */
+  readonly asked: Sides;
+}
+
+export interface Sides {
+  readonly fake: Int32Array;
+  readonly real: Int32Array;
 }
 
 /** Throws a RangeError for rows of unequal lengths. */
@@ -72,13 +79,15 @@ export function planTexts(
     : Float64Array.from(sequences, (sequence) =>
         drawTime("uniform", options, { seed, sequence, step: draws.time.noise }),
       );
+  const hidden = {
+    fake: hiddenPositions({ ...source, step: draws.corruption.fake }, times, options),
+    real: hiddenPositions({ ...source, step: draws.corruption.real }, times, options),
+  };
+  const open = Int32Array.from([...given.keys()].filter((flat) => given[flat] === 0));
   return {
-    ...{ rows: sequences.length, length, sequences, seed, tau, times, start, examples },
+    ...{ rows: sequences.length, length, sequences, seed, tau, times, start, examples, hidden },
     ...planSteps(source, tau, options),
-    hidden: {
-      fake: hiddenPositions({ ...source, step: draws.corruption.fake }, times, options),
-      real: hiddenPositions({ ...source, step: draws.corruption.real }, times, options),
-    },
+    asked: options.discriminatorPositions === "all" ? { fake: open, real: open } : hidden,
   };
 }
 
@@ -159,17 +168,18 @@ function planSteps(
 }
 
 /**
- * Each position with probability 1 − alpha(t). A text that hides nothing would have no reward at all, so one position,
- * that of the lowest number, is always hidden; not so as published, where such a text's reward is 0.
+ * Each position with probability 1 − alpha(t). Where the critic is asked at these alone, a text that hides nothing would
+ * have no reward at all, so one position, that of the lowest number, is always hidden; not so as published, where such a
+ * text's reward is 0.
  */
 function hiddenPositions(
   source: Source & { readonly step: number },
   times: Float64Array,
-  { schedule, fidelity, maskId }: DidiOptions,
+  { schedule, fidelity, maskId, discriminatorPositions }: DidiOptions,
 ): Int32Array {
   const { length, sequences, step } = source;
   const uniforms = uniformsOf(source, streams.corruption, step);
-  if (fidelity !== "released") {
+  if (fidelity !== "released" && discriminatorPositions === "hidden") {
     sequences.forEach((_, row) => {
       const own = uniforms.subarray(row * length, (row + 1) * length);
       const best = lowest(own);
@@ -201,18 +211,19 @@ export interface DidiCounts {
   /** Positions open before the first and before the second step. */
   readonly open_first: number;
   readonly open_second: number;
-  readonly hidden_real: number;
-  readonly hidden_fake: number;
+  /** Positions that the critic is asked at. */
+  readonly asked_real: number;
+  readonly asked_fake: number;
 }
 
-export function countsOf({ rows, steps, hidden }: Pick<DidiPlan, "rows" | "steps" | "hidden">): DidiCounts {
+export function countsOf({ rows, steps, asked }: Pick<DidiPlan, "rows" | "steps" | "asked">): DidiCounts {
   const among = (wanted: (step: number) => boolean) =>
     steps.reduce((sum, step) => sum + Number(wanted(step)), 0);
   return {
     sequences: rows,
     open_first: among((step) => step !== written.given),
     open_second: among((step) => step >= written.second),
-    hidden_real: hidden.real.length,
-    hidden_fake: hidden.fake.length,
+    asked_real: asked.real.length,
+    asked_fake: asked.fake.length,
   };
 }

@@ -45,9 +45,10 @@ function estimate(settings: Settings, { batches, examples, law = real }: Effort)
       const plan = planTexts(rows, { seed: 9, examples: numbers }, options);
       const rolled = rollOut({ student, teacher: student }, plan, { options });
       const credit = advantages(exactRewards(rolled, table, law), options);
-      const coefficients = credit.map(
-        (advantage, row) => advantage * timeWeight(rolled.times[row]!, options),
-      );
+      const coefficients = Float64Array.from(rolled.steps, (_, flat) => {
+        const row = Math.floor(flat / 2);
+        return credit[row]! * timeWeight(rolled.times[row]!, options);
+      });
       const totals = countsOf(plan);
       const { loss } = studentLoss({ student, teacher: student }, rolled, { options, totals, coefficients });
       const whole = toNumbers(grad(loss, [student.table])[0]!);

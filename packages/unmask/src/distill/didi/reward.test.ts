@@ -5,14 +5,14 @@ import { tinyOptions } from "../../../test/distill/didi-subjects.ts";
 import { mulberry32 } from "../../../test/oracle/mulberry32.ts";
 import { betaDensity } from "../../base/beta.ts";
 import { logLinear } from "../../diffusion/schedule.ts";
-import { advantages, sequenceRewards, timeWeight } from "./reward.ts";
+import { advantages, positionAdvantages, sequenceRewards, timeWeight } from "./reward.ts";
 
 const mean = (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0) / values.length;
 const groupsOf = (values: Float64Array, G: number) =>
   Array.from({ length: values.length / G }, (_, i) => [...values.subarray(i * G, (i + 1) * G)]);
 
 describe("the reward of a text", () => {
-  const texts = { rows: 3, length: 4, hidden: { fake: Int32Array.of(0, 3, 5), real: new Int32Array() } };
+  const texts = { rows: 3, length: 4, asked: { fake: Int32Array.of(0, 3, 5) } };
   const logits = [1, 100, 100, 2, 100, -20, 100, 100, 100, 100, 100, 100];
 
   it("is the mean of the clipped logits of what is hidden, 0 for a text that hides nothing", () => {
@@ -80,5 +80,57 @@ describe("the time weight", () => {
     const options = tinyOptions({ importanceWeight: true, tauMode: "beta25" });
     expect(timeWeight(0.3, options)).toBeCloseTo(1 / 0.3 / betaDensity(2, 5, 0.3), 9);
     expect(timeWeight(0.3, { ...options, coupledTime: false })).toBeCloseTo(1 / 0.3, 9);
+  });
+});
+
+describe("advantages of positions", () => {
+  const texts = {
+    ...{ rows: 2, length: 3 },
+    asked: { fake: Int32Array.of(1, 2, 4, 5) },
+    hidden: { fake: Int32Array.of(2) },
+  };
+  const logits = [9, 1, 3, 9, -2, 6];
+  const settings = { numSamplesPerPrompt: 2, discriminatorPositions: "all" } as const;
+
+  it("are those of their texts", () => {
+    for (const credit of ["sequence", "token"] as const) {
+      const options = tinyOptions({ ...settings, credit });
+      const [first, second] = advantages(sequenceRewards(logits, texts, options), options);
+      expect([...positionAdvantages(logits, texts, options)]).toEqual([
+        first,
+        first,
+        first,
+        second,
+        second,
+        second,
+      ]);
+    }
+  });
+
+  it("are of the critic's logit at a place that it saw, by option; of the text's mean at a hidden one", () => {
+    const values = [2, 1, 2, 2, -2, 6]; // both texts have a mean of 2; what is given has its text's
+    const plain = tinyOptions({ ...settings, credit: "logit", baseline: "none" });
+    expect([...positionAdvantages(logits, texts, plain)]).toEqual(values);
+    const other = tinyOptions({
+      ...settings,
+      credit: "logit",
+      baseline: "leave_one_out",
+      advantageClipVal: 100,
+    });
+    expect([...positionAdvantages(logits, texts, other)]).toEqual(values.map((value) => value - 2));
+    const deviation = Math.sqrt((1 + 0 + 16 + 16) / 3);
+    const group = positionAdvantages(logits, texts, tinyOptions({ ...settings, credit: "logit" }));
+    values.forEach((value, flat) => {
+      expect(group[flat]).toBeCloseTo((value - 2) / deviation, 6);
+    });
+  });
+
+  it("are those of a text where every logit of it is the same: a perfect critic's", () => {
+    const perfect = [0, 1.5, 1.5, 0, -0.5, -0.5];
+    for (const baseline of ["leave_one_out", "none"] as const) {
+      const found = (credit: "token" | "logit") =>
+        positionAdvantages(perfect, texts, tinyOptions({ ...settings, baseline, credit }));
+      expect(found("logit")).toEqual(found("token"));
+    }
   });
 });

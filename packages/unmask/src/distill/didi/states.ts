@@ -58,6 +58,8 @@ export function statesOf(batch: DidiBatch): States {
 /** A token that a step wrote (or, as published, the mask that it left). */
 export interface Written {
   readonly row: number;
+  /** Its position in the texts. */
+  readonly flat: number;
   readonly step: "first" | "second";
   /** Of `reads`. */
   readonly read: number;
@@ -74,11 +76,11 @@ export function writtenTokens(
 ): Written[] {
   const { length, steps, lost, drawn, texts } = batch;
   const masks = logprobMode === "prev_is_mask";
-  const isIdle = credit === "token" ? idle(batch) : undefined;
+  const isIdle = credit === "sequence" ? undefined : idle(batch);
   const all: Written[] = [];
   const add = (flat: number, step: "first" | "second", token: number) => {
     const credited = isIdle?.(flat, step) !== true;
-    all.push({ row: Math.floor(flat / length), step, token, read: states.at[step](flat), credited });
+    all.push({ row: Math.floor(flat / length), flat, step, token, read: states.at[step](flat), credited });
   };
   steps.forEach((step, flat) => {
     if (step === written.first || lost[flat] === 1) add(flat, "first", drawn[flat]!);
