@@ -8,9 +8,11 @@ import { UsageError } from "./lib/usage-error.mjs";
 /** @type {Record<string, () => Promise<{ main: (args: string[]) => Promise<void> }>>} */
 const benchmarks = {
   decode: () => import("./decode/main.mjs"),
+  distill: () => import("./distill/main.mjs"),
   dtype: () => import("./dtype/main.mjs"),
   memory: () => import("./memory/main.mjs"),
   models: () => import("./models/main.mjs"),
+  train: () => import("./train/main.mjs"),
   torch: () => import("./torch/main.mjs"),
 };
 

@@ -21,6 +21,8 @@ import { calibrate, difference, measurePairs, median } from "./pairs.mjs";
  * @property {(count: number) => number | Promise<number>} run
  * @property {() => void} close
  *
+ * @typedef {Pick<import("./peer.mjs").Peer, "open" | "run">} OtherSide
+ *
  * @typedef {object} MeasureOptions
  * @property {number | undefined} pairs
  * @property {boolean} quick
@@ -51,7 +53,7 @@ import { calibrate, difference, measurePairs, median } from "./pairs.mjs";
 
 /**
  * @param {Case} one
- * @param {import("./peer.mjs").Peer | undefined} peer
+ * @param {OtherSide | undefined} peer
  * @param {MeasureOptions} settings
  * @returns {Promise<Result>}
  */
@@ -95,7 +97,7 @@ function burstSeconds(quick, long) {
 /**
  * The peer's values and facts; a failure there costs this case its ratio, not the run.
  * @param {Case} one
- * @param {import("./peer.mjs").Peer | undefined} peer
+ * @param {OtherSide | undefined} peer
  * @returns {Promise<{ value: number[] | null, facts: Record<string, unknown>, problem: string | null }>}
  */
 async function openPeer(one, peer) {

@@ -32,10 +32,20 @@ const usualSpread = 3;
  * @param {{ cache: string, dtype: Dtype, say: (text: string) => void, spread?: number }} options `spread` is the
  *   standard deviation of the logits
  */
-export function checkpoint(family, size, { cache, dtype, say, spread = usualSpread }) {
+export function checkpoint(family, size, { spread = usualSpread, ...options }) {
   const variant = spread === usualSpread ? "" : `-spread-${spread}`;
-  const folder = join(cache, `${family}-${size}-${dtype}${variant}`);
-  const shape = shapes[family][size];
+  const name = `${family}-${size}-${options.dtype}${variant}`;
+  return namedCheckpoint(name, { family, shape: shapes[family][size] }, { ...options, spread });
+}
+
+/**
+ * The same for any shape, by a name of its own.
+ * @param {string} name
+ * @param {{ family: import("./shapes.mjs").FamilyName, shape: import("./shapes.mjs").Shape }} network
+ * @param {{ cache: string, dtype: Dtype, say: (text: string) => void, spread?: number }} options
+ */
+export function namedCheckpoint(name, { family, shape }, { cache, dtype, say, spread = usualSpread }) {
+  const folder = join(cache, name);
   const config = { ...configOf(family, shape), torch_dtype: dtype };
   const text = `${JSON.stringify(config, undefined, 2)}\n`;
   const path = join(folder, "config.json");

@@ -164,6 +164,10 @@ class Network:
     def forward(self, ids_BL, positions=None, visible=None, cache=None, start=0):
         """Logits [B, L, V]. `visible` [B or 1, 1, L or 1, T] says which keys count; `start` is the place of the first
         fed position in the cache; `positions` [B or 1, L] for the rotation count from there if not given."""
+        return F.linear(self.hidden_states(ids_BL, positions, visible, cache, start), self.head)
+
+    def hidden_states(self, ids_BL, positions=None, visible=None, cache=None, start=0):
+        """What the head gets, [B, L, D]."""
         if positions is None:
             positions = torch.arange(start, start + ids_BL.shape[1])[None]
         bias = None if visible is None else bias_of(visible, self.dtype)
@@ -172,16 +176,20 @@ class Network:
         for i, block in enumerate(self.blocks):
             x_BLD = x_BLD + self.attend(i, block, rms_norm(x_BLD, block.attention_norm, self.epsilon), rotary, bias, cache, start)
             h = rms_norm(x_BLD, block.mlp_norm, self.epsilon)
-            x_BLD = x_BLD + F.linear(F.silu(F.linear(h, block.gate)) * F.linear(h, block.up), block.down)
+            inner = F.silu(self.linear(h, block, "gate")) * self.linear(h, block, "up")
+            x_BLD = x_BLD + self.linear(inner, block, "down")
         if cache is not None:
             cache.filled_to(start + ids_BL.shape[1])
-        return F.linear(rms_norm(x_BLD, self.norm, self.epsilon), self.head)
+        return rms_norm(x_BLD, self.norm, self.epsilon)
+
+    def linear(self, x, block, part):
+        return F.linear(x, getattr(block, part), getattr(block, f"{part}_bias", None))
 
     def attend(self, i, block, h_BLD, rotary, bias, cache, start):
         B, L, _ = h_BLD.shape
-        q = F.linear(h_BLD, block.q, getattr(block, "q_bias", None)).view(B, L, self.heads, self.head_size)
-        k = F.linear(h_BLD, block.k, getattr(block, "k_bias", None)).view(B, L, self.groups, self.head_size)
-        v = F.linear(h_BLD, block.v, getattr(block, "v_bias", None)).view(B, L, self.groups, self.head_size)
+        q = self.linear(h_BLD, block, "q").view(B, L, self.heads, self.head_size)
+        k = self.linear(h_BLD, block, "k").view(B, L, self.groups, self.head_size)
+        v = self.linear(h_BLD, block, "v").view(B, L, self.groups, self.head_size)
         if hasattr(block, "q_norm"):
             q, k = rms_norm(q, block.q_norm, self.epsilon), rms_norm(k, block.k_norm, self.epsilon)
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
@@ -191,7 +199,7 @@ class Network:
             k, v = cache.update(i, k, v, start)
         count = self.heads // self.groups
         mixed_BHLE = attention(q, repeat_groups(k, count), repeat_groups(v, count), bias)
-        return F.linear(mixed_BHLE.transpose(1, 2).reshape(B, L, self.heads * self.head_size), block.out)
+        return self.linear(mixed_BHLE.transpose(1, 2).reshape(B, L, self.heads * self.head_size), block, "out")
 
     def rotary(self, positions):
         """Cosines and sines [B or 1, 1, L, E], once a forward."""
