@@ -22,12 +22,18 @@ export { afterUpdate, firstRound, type Rounds, refreshReference } from "./distil
 export { type TrajectoryExample, trajectoryExamples } from "./distill/trajectory-example.ts";
 export { type AupOptions, aup, type CurvePoint } from "./evaluate/aup.ts";
 export { bootstrapCurve, type CurveIntervals, type JudgedPoint } from "./evaluate/bootstrap.ts";
+export { type MeanInterval, meanInterval } from "./evaluate/intervals.ts";
 export {
   type Judge,
   type PerplexityOptions,
   type TextQuality,
   textQuality,
 } from "./evaluate/perplexity.ts";
+export { type EvalConfig, evalConfigSchema, sweepConfigSchema } from "./evaluate/run/config.ts";
+export { compareRun, readManifest } from "./evaluate/run/reproduce.ts";
+export { type EvalEvent, type Evaluated, type EvaluateOptions, evaluate } from "./evaluate/run/run.ts";
+export { sweepVariants, writeSweep } from "./evaluate/run/sweep.ts";
+export { writeReport, writeResults } from "./evaluate/run/write.ts";
 export { scoreItem } from "./evaluate/score-choices.ts";
 export { type ChooseDescription, chooseTask } from "./evaluate/tasks/choose-task.ts";
 export { integerField, type Row, textField, textsField } from "./evaluate/tasks/documents.ts";

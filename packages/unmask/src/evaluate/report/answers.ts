@@ -120,7 +120,7 @@ export function verdictWord(row: Row): "right" | "wrong" | "unparsed" {
 }
 
 function promptText({ planned }: TaskOutcome, { prompt }: GenerateItem): string {
-  if (!planned.chat) return prompt.text;
+  if (!planned.chat) return prompt.text === "" ? "(nothing: the model writes freely)" : prompt.text;
   const turns = prompt.messages.map(({ role, content }) => `[${role}]\n${String(content)}`);
   return [...turns, ...(prompt.answerPrefix === "" ? [] : [prompt.answerPrefix])].join("\n\n");
 }

@@ -73,9 +73,9 @@ export function costTable(lines: readonly Line[]): Html {
       "<task",
       ...(several ? ["<setting"] : []),
       "score",
-      "tokens / forward",
-      "forwards / answer",
-      "positions / token",
+      "tokens/forward",
+      "forwards/answer",
+      "positions/token",
     ],
     ...["empty forwards", "tokens behind an end", "cut by length"],
   ];
@@ -107,7 +107,7 @@ const share = (part: number, whole: number): string =>
 export function speedTable(lines: readonly Line[]): Html {
   const several = haveLabels(lines);
   const heads = [
-    ...["<task", ...(several ? ["<setting"] : []), "score", "tokens / forward", "tokens / s", "forwards / s"],
+    ...["<task", ...(several ? ["<setting"] : []), "score", "tokens/forward", "tokens/s", "forwards/s"],
     ...["first text, median", "batch", "answers timed", "warm-up apart"],
   ];
   const rows = lines.flatMap(({ label, outcome: { name, metrics }, timing }) => {
@@ -131,7 +131,7 @@ export function speedTable(lines: readonly Line[]): Html {
   return rows.length === 0 ? html`<p class="soft">No times were kept.</p>` : table(heads, rows);
 }
 
-const warmUpText = (answers: number): string => (answers === 0 ? "in another task" : `${answers} answers`);
+const warmUpText = (answers: number): string => (answers === 0 ? "done before" : `${answers} answers`);
 
 /** Perplexity of the answers, never without their entropy. */
 export function textTable(lines: readonly Line[]): Html | undefined {

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { resolveConfig } from "../../cli/config.ts";
 import { decoders } from "../../decode/decoders.ts";
 import { evalConfigSchema, sweepConfigSchema, taskConfigs } from "./config.ts";
@@ -68,6 +70,15 @@ describe("the configuration", () => {
       { name: "b", limit: 2, num_fewshot: 0, max_new_tokens: 64 },
     ]);
   });
+});
+
+it("the page's examples are configurations", () => {
+  const page = readFileSync(new URL("../../../../../docs/evaluation.md", import.meta.url), "utf8");
+  const [whole, sweep] = [...page.matchAll(/^```yaml\n(.*?)^```/gms)].map(
+    ([, text]) => parse(text!) as object,
+  );
+  expect(evalConfigSchema.parse(whole)).toMatchObject({ decoder: "multi_block", processes: 2 });
+  expect(sweepVariants(sweepConfigSchema.parse({ ...base, ...sweep }))).toHaveLength(6);
 });
 
 describe("a sweep", () => {

@@ -94,11 +94,18 @@ async function planTask(own: TaskConfig, config: EvalConfig, model: ModelText): 
   );
   const { stop, repeats, maxNewTokens, temperature } = task.generation;
   const options = {
-    maxNewTokens: own.max_new_tokens ?? maxNewTokens,
+    maxNewTokens: own.max_new_tokens ?? usualLength(maxNewTokens, prompts, model),
     ...{ count: repeats, stop, stopIds: chat ? (model.tokenizer?.specials.endOfTurn ?? []) : [] },
   };
   refuseTooLong({ name, options, prompts, items: task.items }, model);
   return { name, config: own, task, chat, prompts, options, temperature, promptsHash: hashOf(prompts) };
+}
+
+/** A task's own length, or the room that a network has which was trained on texts of one length. */
+function usualLength(wanted: number, prompts: readonly EncodedPrompt[], { facts }: ModelText): number {
+  if (facts.fillsContext !== true) return wanted;
+  const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  return Math.max(1, Math.min(wanted, facts.contextLength - longest));
 }
 
 function planChoices(name: string, config: TaskConfig, task: OpenChooseTask): PlannedTask {

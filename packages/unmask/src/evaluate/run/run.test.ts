@@ -13,6 +13,7 @@ import {
   task,
 } from "../../../test/evaluation.ts";
 import { randomModel, tinyGpt2 } from "../../../test/random-model.ts";
+import { tinyModel } from "../../../test/tiny-models.ts";
 import { load } from "../../generate/load.ts";
 import { byteTokenizer } from "../../text/new-tokenizer.ts";
 import { saveTokenizer } from "../../text/tokenizer-files.ts";
@@ -165,6 +166,21 @@ describe("what cannot be asked", () => {
       prompt_tokens_cut: "Q: 0: ?\nA: Let's think step by step.".length - 10,
     });
   });
+});
+
+it("a network trained on texts of one length gets a task's usual answers no longer than its room", async () => {
+  const model = await tinyModel(root, "mdlm");
+  const { plan, model: described } = await prepareEvaluation(
+    scene.config("room", {
+      max_prompt_tokens: 10,
+      model,
+      max_new_tokens: undefined,
+      decoder: "ancestral",
+      decoder_options: { steps: 4 },
+    }),
+  );
+  const longest = Math.max(...plan.tasks[0]!.prompts.map(({ ids }) => ids.length));
+  expect(plan.tasks[0]!.options.maxNewTokens).toBe(described.facts.contextLength - longest);
 });
 
 describe("other kinds of tasks", () => {
