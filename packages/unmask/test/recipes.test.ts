@@ -8,6 +8,8 @@ import { readConfig, resolveConfig } from "../src/cli/config.ts";
 import { resolveDistillation } from "../src/cli/distill.ts";
 import { distillers } from "../src/distill/distillers.ts";
 import { methodOptions } from "../src/distilling/options.ts";
+import { evalConfigSchema, sweepConfigSchema } from "../src/evaluate/run/config.ts";
+import { sweepVariants } from "../src/evaluate/run/sweep.ts";
 import { families } from "../src/models/families.ts";
 import { freshModel } from "../src/models/fresh.ts";
 import { rolloutConfigSchema } from "../src/rollout/config.ts";
@@ -17,6 +19,7 @@ const folder = fileURLToPath(new URL("../../../recipes", import.meta.url));
 const recipes = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
 const verbOf = (file: string) => {
   const keys = readConfig(file);
+  if ("tasks" in keys) return "sweep" in keys ? "sweep" : "eval";
   return "distill" in keys ? "distill" : typeof keys.model === "string" ? "rollout" : "train";
 };
 
@@ -25,7 +28,9 @@ describe.each(recipes)("%s", (name) => {
 
   it("is a configuration, and its method takes its options", () => {
     const verb = verbOf(file);
-    if (verb === "train") resolveConfig(trainConfigSchema, { file });
+    if (verb === "eval") resolveConfig(evalConfigSchema, { file });
+    else if (verb === "sweep") sweepVariants(resolveConfig(sweepConfigSchema, { file }).config);
+    else if (verb === "train") resolveConfig(trainConfigSchema, { file });
     else if (verb === "rollout") resolveConfig(rolloutConfigSchema, { file });
     else {
       const { config } = resolveDistillation([file], {});
