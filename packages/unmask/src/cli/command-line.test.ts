@@ -56,7 +56,7 @@ describe("wrong use", () => {
     [["forward", "--model", "none", "--input", "x", "--output", "./x"], "--output ./x is the input"],
     [["chat"], "nobody to talk to; give --model DIR"],
     [["chat", "--promt", "x"], "unknown option --promt; see unmask chat --help"],
-    [["generate", "--model", "x", "--threshold", "-1"], "--threshold is -1; give a number of at least 0"],
+    [["generate", "--model", "x", "--temperature", "-1"], "--temperature is -1; give a number of at least 0"],
     [["generate", "--model", "x", "--eps", "x"], "--eps is x; give a number"],
     [["inspect", "trajectory"], "no file is named; give one, as in unmask inspect trajectory out.parquet"],
     [["inspect", "trajectory", "./none"], "./none: no such file; generate --trajectory FILE writes one"],
@@ -121,6 +121,7 @@ describe("right use", () => {
     ]);
     expect(Object.fromEntries(flags)).toEqual({
       train: "data out resume dry-run schema seed steps minutes device dtype",
+      launch: "nproc master-port",
       rollout: "model data out dry-run schema seed device dtype",
       distill: "method model data out resume dry-run schema seed steps minutes device dtype",
       generate: `model revision prompt suffix chat system max-new-tokens length count decoder ${decoderFlags} ${ending} fill-all trajectory batch-size adapter device dtype`,

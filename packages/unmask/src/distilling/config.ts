@@ -76,8 +76,12 @@ export const usual: Readonly<Record<DistillerName, Readonly<Record<string, unkno
   t3d: { train: { learning_rate: 1e-5, warmup: 20, beta2: 0.999, weight_decay: 0.01 } },
   trajectory: { train: { learning_rate: 1e-5, warmup: 20, beta2: 0.999, weight_decay: 0.01 } },
   sft: { train: { learning_rate: 1e-5, warmup: 20, beta2: 0.999, weight_decay: 0.01 } },
-  d3llm: { train: { learning_rate: 2e-5, warmup: 0, beta2: 0.999, schedule: "constant" } },
-  dparallel: { train: { learning_rate: 2e-5, warmup: 0, beta2: 0.999, schedule: "constant" } },
+  d3llm: {
+    train: { learning_rate: 2e-5, warmup: 0, beta2: 0.999, weight_decay: 0.01, schedule: "constant" },
+  },
+  dparallel: {
+    train: { learning_rate: 2e-5, warmup: 0, beta2: 0.999, weight_decay: 0.01, schedule: "constant" },
+  },
   didi: {
     train: { learning_rate: 1e-6, warmup: 1000, beta2: 0.999, schedule: "linear", clip: 0.5, ema: 0.999 },
   },

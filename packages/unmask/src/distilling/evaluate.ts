@@ -16,7 +16,7 @@ export function evaluationPrompts(config: EvaluateConfig): Promise<Prompts> {
   return readPrompts({
     data: {
       ...{ path, prompt_field, messages_field, gold_field, limit, response_field: "response" },
-      ...{ split: "train", kind: "auto", on_corrupt: "fail", prompt_format: "auto" },
+      ...{ split: "train", kind: "auto", on_corrupt: "fail", prompt_format: "auto", prompt_suffix: "" },
     },
   });
 }

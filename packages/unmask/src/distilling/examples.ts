@@ -20,6 +20,15 @@ export interface Examples<Example> {
   readonly warnings: readonly string[];
 }
 
+/** Of ids and their order of revelation. */
+function fingerprintOf(examples: readonly D3llmExample[]): string {
+  const hash = createHash("sha256");
+  for (const { ids, promptLength, steps } of examples) {
+    hash.update(Int32Array.of(ids.length, promptLength, ...Array.from(ids), ...steps));
+  }
+  return hash.digest("hex");
+}
+
 /** Whose trajectories are accepted. */
 export interface Maker {
   readonly base: BaseModel;
@@ -54,7 +63,7 @@ export async function trajectoryExamples(
     );
   }
   return {
-    train: shuffledSource(examples, seed),
+    train: { ...shuffledSource(examples, seed), fingerprint: fingerprintOf(examples) },
     length: Math.max(...examples.map(({ ids, tail }) => ids.length + tail)),
     warnings: Object.values(counts).some((count, i) => i > 0 && count > 0) ? [described(counts)] : [],
   };

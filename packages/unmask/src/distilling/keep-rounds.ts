@@ -3,7 +3,6 @@
 
 import { clone, copy_, keep, noGrad, scope, type Tensor } from "@unmask/torch";
 import { afterUpdate, firstRound, type RoundState, type Rounds } from "../distill/rounds.ts";
-import type { Metrics } from "../train/loop.ts";
 
 type Named = ReadonlyMap<string, Tensor>;
 
@@ -11,23 +10,25 @@ export class RoundKeeper {
   state: RoundState = firstRound;
   /** The best student of the present round so far. */
   readonly best: Named;
-  private readonly student: Named;
+  private readonly scored: () => Named;
   private readonly reference: Named;
   private readonly rounds: Rounds;
 
-  constructor(rounds: Rounds, student: Named, reference: Named) {
-    this.student = student;
+  /** `scored` gives the weights that are scored: the student's average, if it has one. */
+  constructor(rounds: Rounds, scored: () => Named, reference: Named) {
+    this.scored = scored;
     this.reference = reference;
     this.rounds = rounds;
     this.best = new Map(
-      [...student].map(([name, one]) => [name, noGrad(() => scope(() => keep(clone(one))))]),
+      [...scored()].map(([name, one]) => [name, noGrad(() => scope(() => keep(clone(one))))]),
     );
   }
 
-  after({ step, metrics }: { step: number; metrics: Metrics | undefined }): void {
-    const next = afterUpdate(this.rounds, this.state, { updates: step, score: metrics?.accuracy });
-    if (next.keep) write(this.best, this.student);
-    if (next.refresh !== undefined) write(this.reference, next.refresh === "kept" ? this.best : this.student);
+  after({ step, accuracy }: { step: number; accuracy: number | undefined }): void {
+    const next = afterUpdate(this.rounds, this.state, { updates: step, score: accuracy });
+    if (next.keep) write(this.best, this.scored());
+    if (next.refresh !== undefined)
+      write(this.reference, next.refresh === "kept" ? this.best : this.scored());
     this.state = next.state;
   }
 

@@ -58,7 +58,8 @@ export function roleNetworks(
     } else if (role === "critic") {
       critic = newCritic(base, { config, device });
       networks[name] = critic;
-      const { discriminator_unfreeze_blocks: blocks, discriminator_time_path: timePath } = config.distill;
+      const { discriminator_unfreeze_blocks: blocks, fidelity } = config.distill;
+      const timePath = config.distill.discriminator_time_path ?? fidelity !== "released";
       trained.set(name, critic.unfreeze({ blocks: blocks as number, timePath: timePath as boolean }));
       held.set(name, new Map([...critic.parameters].filter(([one]) => isSpectralState(one))));
       others.push({ dispose: () => disposeAll(critic!.parameters.values()) });

@@ -162,7 +162,7 @@ const didiKeys = {
 const criticKeys = {
   discriminator_lr: z.number().positive().default(1e-5),
   discriminator_unfreeze_blocks: whole.default(4).describe("blocks from the last that train"),
-  discriminator_time_path: z.boolean().default(true).describe("the critic's time path trains"),
+  discriminator_time_path: z.boolean().optional().describe("the critic's time path trains; unless released"),
 } as const;
 
 const sdttKeys = {

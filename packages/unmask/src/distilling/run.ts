@@ -4,11 +4,11 @@ import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import {
-  chooseProductDtype,
-  chooseThreads,
   type Device,
+  type ProductDtype,
   setThreads,
   soloWorld,
+  type Tensor,
   type World,
 } from "@unmask/torch";
 import { ConfigError } from "../base/errors.ts";
@@ -20,12 +20,13 @@ import { load } from "../generate/load.ts";
 import type { Network } from "../models/family.ts";
 import { saveTokenizer } from "../text/tokenizer-files.ts";
 import { type BaseModel, modelDigest } from "../train/base-model.ts";
-import { checkpointSteps, loadCheckpoint, newCounters } from "../train/checkpoint.ts";
+import { checkpointSteps, loadCheckpoint, newCounters, peekCounters } from "../train/checkpoint.ts";
 import type { EventOf, TrainHooks } from "../train/events.ts";
 import { exportModel } from "../train/export.ts";
 import { type Run, runLoop, type TrainResult } from "../train/loop.ts";
 import type { Method } from "../train/method.ts";
-import { loopSettings, totalSteps, updateOptions } from "../train/settings.ts";
+import { chosenFor } from "../train/run-plan.ts";
+import { loopSettings, rateOf, totalSteps, updateOptions } from "../train/settings.ts";
 import { Trained } from "../train/trained.ts";
 import type { DistillConfig } from "./config.ts";
 import { evaluationPrompts, writtenQuality } from "./evaluate.ts";
@@ -69,16 +70,17 @@ export interface Plan {
 /** Everything that can be found out before a network is loaded. Throws a ConfigError, DataError or CheckpointError. */
 export async function planDistillation(
   config: DistillConfig,
-  { base, world = soloWorld }: Pick<DistillOptions, "base" | "world">,
+  { base, resume = false, world = soloWorld }: Pick<DistillOptions, "base" | "resume" | "world">,
 ): Promise<Plan> {
   const { method: name } = config.distill;
   const distiller = distillers[name] as unknown as AnyDistiller;
   const reason = distiller.refuses(base.facts);
   if (reason !== undefined)
     throw new ConfigError(`${name} does not suit ${base.name}: ${reason}`, { method: name });
-  const method = distiller.create(base.facts, methodOptions(config.distill)) as AnyMethod;
+  const method = distiller.create(base.facts, optionsOf(config, base)) as AnyMethod;
   const examples = await examplesOf(config, base);
-  const products = config.dtype === "auto" ? chooseProductDtype(config.device as Device) : config.dtype;
+  const earlier = resume ? peekCounters(join(config.out, "checkpoints"))?.choices : undefined;
+  const { products, threads } = await chosenFor(config, earlier, world);
   const { networks: roles, graphs = 1 } = distiller;
   const memory = distillationMemory(config, {
     ...{ folder: base.folder, roles, graphs, length: examples.length, products },
@@ -89,10 +91,17 @@ export async function planDistillation(
     ...{ rowLength: examples.length, heldOutRows: config.evaluate?.count ?? 0 },
     ...{ steps: totalSteps(config.train), batchSize: config.train.batch_size, fromStep: 0 },
     ...{ dtype: products, workers: world.size, estimatedBytes: memory.bytes },
-    threads: config.threads === "auto" ? chooseThreads() : config.threads,
+    threads,
     warnings: examples.warnings,
   };
   return { config, base, distiller, method, examples, start };
+}
+
+/** Random tokens are the tokenizer's, not the embedding's spare rows. */
+function optionsOf({ distill }: DistillConfig, { tokenizer, facts }: BaseModel): Record<string, unknown> {
+  const options = methodOptions(distill);
+  if (distill.method !== "t3d" && distill.method !== "trajectory") return options;
+  return { randomTokens: Math.min(tokenizer.vocabularySize, facts.vocabularySize), ...options };
 }
 
 /** Methods that write whole texts: their examples have one length. */
@@ -141,7 +150,8 @@ async function prepare(plan: Plan, { resume = false, world = soloWorld }: Distil
   setThreads(start.threads);
   const made = roleNetworks(base, distiller.networks as Record<string, Role>, config);
   const trained = trainedOf(config, made, world);
-  const rounds = roundsOf(plan, made);
+  const averages = () => trained.get("student")!.average?.averages ?? made.student.parameters;
+  const rounds = roundsOf(plan, made, averages);
   const held = new Map([...made.held, ...(rounds === undefined ? [] : [["best", rounds.best] as const])]);
   const source = plan.examples.train as ExampleSource<unknown>;
   const fresh = newCounters(fingerprintOf(plan, source.fingerprint));
@@ -150,10 +160,10 @@ async function prepare(plan: Plan, { resume = false, world = soloWorld }: Distil
   if (rounds !== undefined && counters.notes !== undefined)
     rounds.state = counters.notes as RoundKeeper["state"];
   if (!begun && world.rank === 0) mkdirSync(checkpoints, { recursive: true });
-  const averages = () => trained.get("student")!.average?.averages ?? made.student.parameters;
+  counters.choices = { products: start.dtype as ProductDtype, threads: start.threads, workers: world.size };
   const run: Run<unknown, unknown, unknown, unknown> = {
     ...{ method, networks: made.networks, trained, source, world, held, counters },
-    ...{ seed: config.seed, products: start.dtype as never, recompute: config.train.recompute },
+    ...{ seed: config.seed, products: start.dtype as ProductDtype, recompute: config.train.recompute },
     batchSize: config.train.batch_size,
     microBatchSize: config.train.micro_batch_size ?? config.train.batch_size,
     settings: loopSettings(config.train, config.out),
@@ -184,17 +194,23 @@ async function prepare(plan: Plan, { resume = false, world = soloWorld }: Distil
 /** Student and critic have settings of their own; the critic has no average, and clips at 1. */
 function trainedOf(config: DistillConfig, { trained }: RoleNetworks, world: World): Map<string, Trained> {
   const student = updateOptions(config.train, { fresh: false, adapter: config.adapter !== undefined });
-  const rate = config.distill.discriminator_lr as number;
-  const critic = { ...student, rate: () => rate, betas: [0.9, 0.999] as const, weightDecay: 0, clip: 1 };
+  const rate = rateOf(config.train, config.distill.discriminator_lr as number);
+  const critic = { ...student, rate, betas: [0.9, 0.999] as const, weightDecay: 0, clip: 1 };
+  // Published: DiDi-Instruct's average has one decay from the first update on.
+  const averageWarmup = config.distill.method !== "didi";
   return new Map(
     [...trained].map(([role, parameters]) => {
-      const options = role === "critic" ? { ...critic, average: undefined } : student;
+      const options = role === "critic" ? { ...critic, average: undefined } : { ...student, averageWarmup };
       return [role, new Trained(parameters, options, world)];
     }),
   );
 }
 
-function roundsOf({ config, base }: Plan, { networks, student }: RoleNetworks): RoundKeeper | undefined {
+function roundsOf(
+  { config, base }: Plan,
+  { networks }: RoleNetworks,
+  scored: () => ReadonlyMap<string, Tensor>,
+): RoundKeeper | undefined {
   if (config.distill.method !== "t3d") return undefined;
   const { rounds } = t3dSettings(base.facts, methodOptions(config.distill));
   if (rounds.refresh === "latest") return undefined;
@@ -203,7 +219,13 @@ function roundsOf({ config, base }: Plan, { networks, student }: RoleNetworks): 
       'distill.refresh "best" goes by the accuracy that evaluate: measures; give evaluate.data, or refresh "latest"',
     );
   }
-  return new RoundKeeper(rounds, student.parameters, (networks.reference as Network).parameters);
+  const { evaluate_every: every } = config.train;
+  if (rounds.interval !== undefined && (every === 0 || every > rounds.interval)) {
+    throw new ConfigError(
+      `distill.refresh "best" needs a score in every round of ${rounds.interval} updates, and train.evaluate_every is ${every}; give at most ${rounds.interval}`,
+    );
+  }
+  return new RoundKeeper(rounds, scored, (networks.reference as Network).parameters);
 }
 
 /** Of everything that a resumed run must share with its beginning. */

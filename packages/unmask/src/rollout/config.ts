@@ -24,6 +24,7 @@ export const rolloutConfigSchema = z.strictObject({
         .describe(
           "a prompt as a user's message by the model's template, or as it is; chat if there is a template",
         ),
+      prompt_suffix: z.string().default("").describe("put behind every prompt that is a text"),
       limit: positive.optional().describe("prompts, from the first; all unless given"),
     })
     .describe("the prompts"),

@@ -52,7 +52,13 @@ const hashOf = ({ prompt }: Pick<RolloutPrompt, "prompt">): string =>
   createHash("sha256").update(JSON.stringify(prompt)).digest("hex");
 
 async function* foundPrompts(data: RolloutConfig["data"]): AsyncGenerator<Found> {
-  const { gold_field: goldField, prompt_format: _format, limit: _limit, ...rest } = data;
+  const {
+    gold_field: goldField,
+    prompt_format: _format,
+    limit: _limit,
+    prompt_suffix: _suffix,
+    ...rest
+  } = data;
   const config = dataConfigSchema.parse(rest);
   const fields = goldField === undefined ? [] : [goldField];
   for (const file of await findFiles(config.path, config, { split: config.split })) {
@@ -79,7 +85,7 @@ function promptOf(fields: Fields, names: RolloutConfig["data"]): Found {
   if (messages !== undefined && messages !== null)
     return conversationOf(messages, names.messages_field, gold);
   const prompt = fields[names.prompt_field];
-  if (typeof prompt === "string" && prompt !== "") return { prompt, gold };
+  if (typeof prompt === "string" && prompt !== "") return { prompt: prompt + names.prompt_suffix, gold };
   const known = Object.keys(fields).slice(0, 8).join(", ");
   return {
     problem: `neither "${names.prompt_field}" nor "${names.messages_field}" holds a prompt; the fields are: ${known}; set data.prompt_field or data.messages_field`,

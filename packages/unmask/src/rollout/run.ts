@@ -195,7 +195,8 @@ class AnswerWriter {
         const reasons = rejected.get(answer)!;
         if (why !== undefined) reasons.push(why);
         const isKept =
-          why === undefined || (isLast && why === "wrong" && config.keep.unverified === "keep_last");
+          why === undefined ||
+          (isLast && (why === "wrong" || why === "no_gold") && config.keep.unverified === "keep_last");
         if (!isKept && !isLast) return true;
         lines.push({
           answer,

@@ -22,9 +22,12 @@ export class MovingAverage {
   readonly averages: ReadonlyMap<string, Tensor>;
   updates = 0;
   private readonly decay: number;
+  private readonly warmup: boolean;
 
-  constructor(parameters: ReadonlyMap<string, Tensor>, decay: number) {
+  /** Without `warmup` the decay is the same from the first update on (DiDi-Instruct). */
+  constructor(parameters: ReadonlyMap<string, Tensor>, decay: number, { warmup = true } = {}) {
     this.decay = decay;
+    this.warmup = warmup;
     this.averages = new Map(
       [...parameters].map(([name, one]) => [name, keep(noGrad(() => scope(() => clone(precise(one)))))]),
     );
@@ -32,7 +35,8 @@ export class MovingAverage {
 
   update(parameters: ReadonlyMap<string, Tensor>): void {
     this.updates++;
-    const decay = Math.min(this.decay, (1 + this.updates) / (10 + this.updates));
+    const early = this.warmup ? (1 + this.updates) / (10 + this.updates) : 1;
+    const decay = Math.min(this.decay, early);
     const averages = [...this.averages.values()];
     noGrad(() =>
       scope(() => {

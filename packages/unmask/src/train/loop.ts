@@ -39,8 +39,8 @@ export interface Run<Networks, Example, Prepared, Batch> extends Job<Networks, E
   evaluate?(when: { step: number; last: boolean }): Promise<Metrics | undefined> | Metrics | undefined;
   /** Tensors that change without an optimiser: they belong into checkpoints. */
   readonly held?: HeldByRole | undefined;
-  /** After every step, with the figures of an evaluation that followed it: rounds of self-distillation. */
-  afterStep?(when: { step: number; metrics: Metrics | undefined }): void;
+  /** After every step, with the accuracy that an evaluation found, the same on all: rounds of self-distillation. */
+  afterStep?(when: { step: number; accuracy: number | undefined }): void;
   /** Where the data is read on after a resume, for sources that need to know. */
   position?(): unknown;
   /** What is known only at the end: odd rows of a stream. */
@@ -90,7 +90,8 @@ export async function runLoop<Networks, Example, Prepared, Batch>(
     emit(stepEvent(run, outcome, clock));
     if (due(settings.ratiosEvery)) await reportRatios(run, buckets, emit);
     const metrics = due(settings.evaluateEvery) ? await evaluate(false) : undefined;
-    run.afterStep?.({ step: counters.step, metrics });
+    const accuracy = due(settings.evaluateEvery) ? await sharedAccuracy(metrics, world) : undefined;
+    run.afterStep?.({ step: counters.step, accuracy });
     if (due(settings.saveEvery)) await save();
     await nextTurn();
   }
@@ -104,6 +105,14 @@ export async function runLoop<Networks, Example, Prepared, Batch>(
   const { step, seconds } = counters;
   emit({ type: "finish", reason, step, seconds, metrics, ...warnings });
   return { folder: settings.folder, step: counters.step, metrics, reason };
+}
+
+/** Only rank 0 evaluates, and all act on what it finds. */
+async function sharedAccuracy(metrics: Metrics | undefined, world: World): Promise<number | undefined> {
+  const own = metrics?.accuracy;
+  if (world.size === 1) return own;
+  const [known, accuracy] = await world.allReduceNumbers([own === undefined ? 0 : 1, own ?? 0]);
+  return known === 0 ? undefined : accuracy;
 }
 
 function refuseImpossible({

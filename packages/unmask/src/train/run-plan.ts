@@ -82,8 +82,8 @@ export async function planRun(config: TrainConfig, options: PlanOptions = {}): P
 }
 
 /** A resumed run keeps what was measured at its beginning, so that it goes on bit for bit; all processes take rank 0's. */
-async function chosenFor(
-  { dtype, device, threads }: TrainConfig,
+export async function chosenFor(
+  { dtype, device, threads }: Pick<TrainConfig, "dtype" | "device" | "threads">,
   earlier: Choices | undefined,
   world: World,
 ): Promise<Pick<Plan, "products" | "threads">> {

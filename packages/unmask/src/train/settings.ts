@@ -42,13 +42,17 @@ export function updateOptions(
   };
 }
 
-/** Warm-up counts updates; after it the schedule follows updates or time, whichever is further on. */
+/**
+ * By steps of the run, of which an update may take several. Where time is limited warm-up counts updates, and behind it the
+ * schedule follows updates or time, whichever is further on.
+ */
 export function rateOf(train: UpdateConfig, peak: number): (update: number, progress: number) => number {
   const { schedule: kind, warmup, floor } = train;
   const all = totalSteps(train);
   const steps = Number.isFinite(all) ? all : timedScheduleLength;
   const factor = schedule({ kind, warmup, steps, floor });
   return (update, progress) => {
+    if (train.minutes === undefined) return peak * factor(Math.round(progress * steps));
     const timed = Math.floor(progress * steps);
     return peak * factor(update < warmup ? update : Math.max(update, timed, warmup));
   };

@@ -149,7 +149,8 @@ async function runPhase<Networks, Example, Prepared, Batch>(
   phase.beforeClipping?.(job.networks);
   const gradientNorm = trained.clip();
   const { place } = contexts[0]!;
-  if (![gradientNorm, ...Object.values(sums)].every(Number.isFinite)) {
+  const isFine = [gradientNorm, ...Object.values(sums)].every(Number.isFinite);
+  if (!(await everywhere(isFine, job.world))) {
     trained.zeroGradients();
     throw new NonFiniteError({ step: place.step, phase: phase.name, values: sums, gradientNorm, prepared });
   }
@@ -172,6 +173,13 @@ function lossAndGradients<Networks, Example, Prepared, Batch>(
   } finally {
     recompute?.dispose();
   }
+}
+
+/** One process that stops alone would leave the others waiting. */
+async function everywhere(isFine: boolean, world: World): Promise<boolean> {
+  if (world.size === 1) return isFine;
+  const [wrong] = await world.allReduceNumbers([isFine ? 0 : 1]);
+  return wrong === 0;
 }
 
 /** What stands besides the phase's network takes no gradients, though they may pass through it. */

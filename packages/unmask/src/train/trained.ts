@@ -21,6 +21,8 @@ export interface UpdateOptions {
   readonly clip?: number | undefined;
   /** Decay of the averaged weights; no average by default. */
   readonly average?: number | undefined;
+  /** The average's decay rises to its value in the first updates; true by default. */
+  readonly averageWarmup?: boolean | undefined;
 }
 
 export class Trained {
@@ -34,7 +36,7 @@ export class Trained {
 
   /** Every process gives the same parameters, in the same order. */
   constructor(parameters: ReadonlyMap<string, Tensor>, options: UpdateOptions, world: World) {
-    const { betas, eps, weightDecay, average } = options;
+    const { betas, eps, weightDecay, average, averageWarmup: warmup = true } = options;
     this.parameters = parameters;
     this.options = options;
     const isMatrix = ([, one]: [string, Tensor]) => one.shape.length >= 2;
@@ -43,7 +45,7 @@ export class Trained {
       { parameters: new Map([...parameters].filter((entry) => !isMatrix(entry))), weightDecay: 0 },
     ];
     this.optimiser = new ShardedAdamW(world, groups, { betas, eps });
-    this.average = average === undefined ? undefined : new MovingAverage(parameters, average);
+    this.average = average === undefined ? undefined : new MovingAverage(parameters, average, { warmup });
     this.buckets = gradientBuckets(world, [...parameters.values()]);
   }
 
