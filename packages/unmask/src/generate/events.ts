@@ -53,8 +53,6 @@ export interface GeneratedSequence {
   finish_reason: "length" | "stop";
   /** Tokens that were decoded up to the end, the ending one included. */
   tokens: number;
-  /** Tokens decoded behind the end: paid for and thrown away. */
-  tokens_behind_end: number;
   seconds: number;
 }
 
@@ -89,7 +87,13 @@ export type GenerateEvent =
    * Blocks that are decoded side by side may end in any order. Decoders that have no blocks send none.
    */
   | { type: "block-end"; index: number; end: number }
-  | { type: "sequence"; index: number; sequence: GeneratedSequence }
+  | {
+      type: "sequence";
+      index: number;
+      sequence: GeneratedSequence;
+      /** Tokens decoded behind its end: paid for and thrown away. */
+      tokensBehindEnd: number;
+    }
   /** The decoder's name and all its options come with the totals. */
   | {
       type: "finish";

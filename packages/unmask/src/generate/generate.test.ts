@@ -98,6 +98,29 @@ describe("generate", () => {
     },
   );
 
+  it("a sequence is the same wherever it is asked for, by its place in the whole request", async () => {
+    const all = sequencesOf(await run({ count: 6 })).map((one) => one.token_ids);
+    const some: number[][] = [];
+    const options = { seed: 1, stopAtEnd: false, places: [4, 1], decoderOptions: { steps: 4 } };
+    for await (const event of generate(model, ["", ""], options)) {
+      if (event.type === "sequence") some[event.index] = event.sequence.token_ids;
+    }
+    expect([some[4], some[1]]).toEqual([all[4], all[1]]);
+    for (const places of [[0], [1, 1], [-1, 0]]) {
+      const asking = generate(model, ["", ""], { ...options, places }).next();
+      await expect(asking).rejects.toThrow("for 2 prompts; give one of its own to each");
+    }
+  });
+
+  it("counts what was decoded behind an end", async () => {
+    const one = sequencesOf(await run({ count: 1, steps: 1 }))[0]!;
+    const stopIds = [one.token_ids[3]!];
+    const first = one.token_ids.findIndex((id) => id === eos || stopIds.includes(id));
+    const events = await run({ count: 1, steps: 1, stopAtEnd: true, stopIds });
+    const [event] = events.filter(({ type }) => type === "sequence");
+    expect(event).toMatchObject({ sequence: { tokens: first + 1 }, tokensBehindEnd: length - first - 1 });
+  });
+
   it("shows frames of the first sequence of a batch that end in the sequence itself", async () => {
     const events = await run({ count: 2, prompt: "red blue", steps: 6 });
     const frames = events.filter((event) => event.type === "canvas-frame");

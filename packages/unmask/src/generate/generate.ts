@@ -114,11 +114,11 @@ async function* generateBatch(
   for (const one of sequences) {
     // What was written after the last step: the padding behind an end.
     yield* news(one);
-    yield {
-      type: "sequence",
-      index: one.job.sequence,
-      sequence: finished(model, options, { one, batch, seconds: seconds() }),
-    };
+    const sequence = finished(model, options, { one, batch, seconds: seconds() });
+    const behind = one.job.prompt.length + sequence.token_ids.length;
+    const whole = one.job.prompt.length + one.job.newTokens;
+    const tokensBehindEnd = countWritten(one.canvas.revealStep.subarray(behind, whole));
+    yield { type: "sequence", index: one.job.sequence, sequence, tokensBehindEnd };
   }
 }
 
@@ -215,7 +215,6 @@ function finished(
     nfe: canvas.forwards,
     finish_reason: finishReason,
     tokens: countWritten(revealed),
-    tokens_behind_end: countWritten(canvas.revealStep.subarray(end, whole)),
     seconds,
   };
 }

@@ -105,7 +105,7 @@ async function generateUnit(
 ): Promise<GeneratedUnit | undefined> {
   const began = performance.now();
   const first = new Map<number, number>();
-  const sequences = new Map<number, GeneratedSequence>();
+  const sequences = new Map<number, Pick<GeneratedSequence, "text" | "tokens"> & { behind: number }>();
   const trajectories = new Map<number, Trajectory>();
   let header: TrajectoryHeader | undefined;
   const events = generate(
@@ -125,13 +125,16 @@ async function generateUnit(
     if (event.type === "text-delta" && !first.has(event.index)) {
       first.set(event.index, (performance.now() - began) / 1000);
     }
-    if (event.type === "sequence") sequences.set(event.index, event.sequence);
+    if (event.type === "sequence") {
+      const { text, tokens } = event.sequence;
+      sequences.set(event.index, { text, tokens, behind: event.tokensBehindEnd });
+    }
   }
   const count = options.count ?? 1;
   const indices = places.flatMap((place) => Array.from({ length: count }, (_, k) => place * count + k));
   if (indices.some((index) => !sequences.has(index))) return undefined;
   const answers = indices.map((index): Written => {
-    const { text, tokens, tokens_behind_end } = sequences.get(index)!;
+    const { text, tokens, behind: tokens_behind_end } = sequences.get(index)!;
     return { text, tokens, tokens_behind_end, trajectory: trajectories.get(index)! };
   });
   const seconds = (performance.now() - began) / 1000;
