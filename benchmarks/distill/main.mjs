@@ -132,6 +132,7 @@ function table(cases, quick) {
     "ms a step",
     "training",
     "ratio (min–max)",
+    "per token",
     "tokens fed / training",
     "forwards of a step",
   ];

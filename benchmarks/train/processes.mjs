@@ -71,7 +71,9 @@ function written(spec) {
  * @returns {Promise<void>}
  */
 function ended(program, args, env) {
-  const one = spawn(program, args, { env, stdio: ["ignore", "ignore", "pipe"], timeout: patience });
+  const one = spawn(program, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+  // spawn()'s own time limit would outlive a program that cannot be started.
+  const limit = setTimeout(() => void one.kill("SIGKILL"), patience);
   const end = () => void one.kill("SIGKILL");
   process.once("exit", end);
   let errors = "";
@@ -79,11 +81,16 @@ function ended(program, args, env) {
     errors = (errors + chunk).slice(-2000);
   });
   return new Promise((resolve, reject) => {
-    one.on("error", reject);
+    one.on("error", (error) => {
+      clearTimeout(limit);
+      process.removeListener("exit", end);
+      reject(error);
+    });
     one.on("close", (code, signal) => {
+      clearTimeout(limit);
       process.removeListener("exit", end);
       const last = errors.trim().split("\n").at(-1);
-      const memory = signal === "SIGKILL" ? " (the system does that when memory runs out)" : "";
+      const memory = signal === "SIGKILL" ? " (after 15 minutes, or by the system when memory runs out)" : "";
       if (code === 0) resolve();
       else reject(new Error(`${signal ?? `exit code ${code}`}${memory}${last ? `: ${last}` : ""}`));
     });
