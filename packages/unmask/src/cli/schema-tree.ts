@@ -131,12 +131,21 @@ export function describeExpected(node: SchemaNode): string {
 function describeRange(node: SchemaNode): string {
   const whole = node.type === "integer";
   const above = node.exclusiveMinimum;
+  const below = node.exclusiveMaximum;
   const least = node.minimum ?? (whole && above !== undefined ? above + 1 : undefined);
   const most = node.maximum === Number.MAX_SAFE_INTEGER ? undefined : node.maximum;
+  const begin =
+    least !== undefined && least > Number.MIN_SAFE_INTEGER
+      ? `at least ${least}`
+      : above !== undefined
+        ? `above ${above}`
+        : undefined;
+  const end = most !== undefined ? `at most ${most}` : below !== undefined ? `below ${below}` : undefined;
   if (least !== undefined && most !== undefined) return ` from ${least} to ${most}`;
-  if (least !== undefined && least > Number.MIN_SAFE_INTEGER) return ` of at least ${least}`;
-  if (above !== undefined) return ` above ${above}`;
-  return most === undefined ? "" : ` of at most ${most}`;
+  if (begin !== undefined && end !== undefined) return ` of ${begin} and ${end}`;
+  const [only] = [begin, end].filter((one) => one !== undefined);
+  if (only === undefined) return "";
+  return only.startsWith("at") ? ` of ${only}` : ` ${only}`;
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -246,14 +246,22 @@ interface Outcome {
   readonly metrics: Readonly<Record<string, number>> | undefined;
 }
 
-export function summary({ out }: TrainConfig, { interrupted, step, seconds, metrics }: Outcome): string {
-  const quoted = /^[\w./-]+$/.test(out) ? out : `'${out.replaceAll("'", "'\\''")}'`;
+export function summary(
+  { out, model, adapter }: TrainConfig,
+  { interrupted, step, seconds, metrics }: Outcome,
+): string {
+  const run = quoted(out);
   if (interrupted) {
-    return `Stopped at step ${step} and saved. Go on with: unmask train --resume --out ${quoted}`;
+    return `Stopped at step ${step} and saved. Go on with: unmask train --resume --out ${run}`;
   }
   const time = seconds === undefined ? "" : ` in ${duration(seconds)}`;
   const { nelbo, nats_per_byte: perByte } = metrics ?? {};
   const bytes = perByte === undefined ? "" : ` (${perByte.toFixed(3)} a byte)`;
   const quality = nelbo === undefined ? "" : `, held-out NELBO ${nelbo.toFixed(3)} nats a token${bytes}`;
-  return `Done: ${step} steps${time}${quality}.\nWrite with it: unmask generate --model ${quoted} --steps 64`;
+  const written = adapter === undefined ? run : `${quoted(model.path!)} --adapter ${run}`;
+  return `Done: ${step} steps${time}${quality}.\nWrite with it: unmask generate --model ${written} --steps 64`;
 }
+
+/** For a shell. */
+const quoted = (path: string): string =>
+  /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

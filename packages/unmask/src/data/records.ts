@@ -33,6 +33,7 @@ export function kindOfRow(fields: Fields, config: DataConfig, place: string): Ro
   if (has(fields, config.field)) return "text";
   const names = Object.keys(fields);
   const hint = wantedFields(config)
+    .filter((name) => !has(fields, name))
     .map((name) => didYouMean(name, names))
     .find((found) => found !== "");
   const message = `${place}: neither "${config.field}" nor "${config.messages_field}" nor "${config.prompt_field}" and "${config.response_field}"; the fields are: ${listed(names)}${hint ?? ""}; set data.field, data.messages_field, or data.prompt_field and data.response_field`;

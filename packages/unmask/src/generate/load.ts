@@ -12,6 +12,7 @@ import { type LoadedDiscriminator, loadDiscriminator } from "../models/discrimin
 import type { Facts, Network } from "../models/family.ts";
 import { type LoadedNetwork, loadNetwork, type WeightDtype } from "../models/load.ts";
 import { type AdapterSet, disposeAdapters, loadAdapter } from "../models/lora.ts";
+import { adapterFolder, isAdapterFolder, readAdapterConfig } from "../models/lora-config.ts";
 import {
   describeModel,
   isModelFolder,
@@ -227,6 +228,13 @@ function folderWithin(path: string): string {
   const inner = join(path, "model");
   if (isModelFolder(path)) return path;
   if (isModelFolder(inner)) return inner;
+  const adapter = adapterFolder(path);
+  if (isAdapterFolder(adapter)) {
+    const base = readAdapterConfig(adapter).raw.values.base_model_name_or_path ?? "its base model";
+    throw new CheckpointError(
+      `${path}: holds an adapter beside ${base}; give that as --model and this folder as --adapter, or make one model of both by unmask merge`,
+    );
+  }
   throw new CheckpointError(
     `${path}: holds no config.json, and no model/config.json; is the training run finished?`,
   );

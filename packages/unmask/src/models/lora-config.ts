@@ -13,13 +13,21 @@
 // A field that stands in no list of this file and is set (neither null nor false nor empty) is refused: PEFT has a dozen
 // variants (DoRA, aLoRA, KaSA …) that compute something else, and gains more.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CheckpointError, UnsupportedError } from "../base/errors.ts";
 import type { RawConfig } from "./family.ts";
 import { expectField, flag, positiveInteger, positiveNumber } from "./parts/fields.ts";
 
 export const configName = "adapter_config.json";
+
+/** Where an adapter's files lie: the folder itself, or `model` in a training run's. */
+export function adapterFolder(path: string): string {
+  const inner = join(path, "model");
+  return !isAdapterFolder(path) && isAdapterFolder(inner) ? inner : path;
+}
+
+export const isAdapterFolder = (folder: string): boolean => existsSync(join(folder, configName));
 
 export interface AdapterConfig {
   /** The file as it is, for saving. */

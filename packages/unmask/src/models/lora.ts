@@ -29,7 +29,7 @@ import {
 } from "@unmask/torch";
 import { CheckpointError, UnsupportedError, UsageError } from "../base/errors.ts";
 import type { Network } from "./family.ts";
-import { type AdapterConfig, readAdapterConfig, sizesOf } from "./lora-config.ts";
+import { type AdapterConfig, adapterFolder, readAdapterConfig, sizesOf } from "./lora-config.ts";
 import { type AdapterFile, checkAdapterFile } from "./lora-file.ts";
 import { adaptable, type LinearLayer, linearLayers, matchLayers } from "./lora-targets.ts";
 import type { Transformer } from "./parts/transformer.ts";
@@ -60,10 +60,11 @@ export interface LoadAdapterOptions {
 }
 
 /**
- * Reads a folder with PEFT's files and attaches its adapters. Throws a CheckpointError that lists what does not fit, or
+ * Reads a folder with PEFT's files, or a training run's, and attaches its adapters. Throws a CheckpointError that lists what does not fit, or
  * an UnsupportedError.
  */
-export function loadAdapter(folder: string, network: Network, options: LoadAdapterOptions = {}): AdapterSet {
+export function loadAdapter(path: string, network: Network, options: LoadAdapterOptions = {}): AdapterSet {
+  const folder = adapterFolder(path);
   const target = adaptable(network);
   const config = readAdapterConfig(folder);
   const checkpoint = openAdapter(folder);

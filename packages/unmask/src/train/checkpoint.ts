@@ -190,10 +190,10 @@ function refuseOther(path: string, before: string, now: string): void {
   const changed = changedParts(before, now);
   const what =
     changed.length === 0
-      ? "other data, model or optimiser settings"
-      : `something else for ${changed.join(", ")}`;
+      ? "the run was begun with other data, model or optimiser settings"
+      : `${changed.join(", ")} ${changed.length === 1 ? "is" : "are"} not what the run was begun with`;
   throw new CheckpointError(
-    `${path}: the run was begun with ${what}; resume with the same (see config.yaml) or choose another --out`,
+    `${path}: ${what}; resume with the same (see config.yaml) or choose another --out`,
     { folder: path, changed },
   );
 }

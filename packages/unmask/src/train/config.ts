@@ -42,8 +42,8 @@ export const updateKeys = {
   warmup: count.default(100).describe("steps"),
   floor: z.number().min(0).max(1).default(0.01).describe("smallest learning rate, as a share"),
   weight_decay: z.number().nonnegative().default(0).describe("of matrices; norms and biases are not decayed"),
-  beta1: z.number().min(0).max(1).default(0.9),
-  beta2: z.number().min(0).max(1).default(0.99),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.99),
   clip: z.number().positive().default(1).describe("global norm of gradients"),
   ema: z
     .number()

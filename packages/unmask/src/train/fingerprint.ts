@@ -5,11 +5,11 @@ import { createHash } from "node:crypto";
 /** Values that make a digest of 16 hexadecimal digits each; undefined is a value too. */
 export type Parts = Readonly<Record<string, unknown>>;
 
-/** One line, "data=1f3a… objective=…", in the order of the parts. */
+/** One line, "data=1f3a…, objective=…", in the order of the parts. */
 export const fingerprintOf = (parts: Parts): string =>
   Object.entries(parts)
     .map(([name, value]) => `${name}=${digestOf(value)}`)
-    .join(" ");
+    .join(", ");
 
 const digestOf = (value: unknown): string =>
   createHash("sha256")
@@ -20,7 +20,7 @@ const digestOf = (value: unknown): string =>
 /** Names of the parts that differ; none where a fingerprint has no parts. */
 export function changedParts(before: string, now: string): string[] {
   const [earlier, later] = [before, now].map(
-    (text) => new Map(text.split(" ").map((part) => part.split("=") as [string, string | undefined])),
+    (text) => new Map(text.split(", ").map((part) => part.split("=") as [string, string | undefined])),
   );
   return [...later!].flatMap(([name, digest]) =>
     digest === undefined || earlier!.get(name) === digest ? [] : [name],

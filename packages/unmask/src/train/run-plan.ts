@@ -58,9 +58,7 @@ export async function planRun(config: TrainConfig, options: PlanOptions = {}): P
   invariant((base === undefined) === (config.model.path === undefined), "a base model goes with model.path");
   refuseMisplaced(config);
   const tokenizer = base?.tokenizer ?? options.tokenizer ?? (await makeTokenizer(config));
-  const { contextLength = mostLength } = base?.facts ?? {};
-  const rowLength =
-    config.model.length ?? (base === undefined ? freshLength : Math.min(mostLength, contextLength));
+  const rowLength = lengthOf(config, base);
   const { seed } = config;
   const template = base?.template;
   const data = await openExamples(config.data, tokenizer, {
@@ -79,6 +77,17 @@ export async function planRun(config: TrainConfig, options: PlanOptions = {}): P
   const model = fresh ?? describeModel(base!.folder);
   const memory = runMemory(config, { model, kind: method.name, rowLength, products: chosen.products });
   return { config, base, fresh, facts, tokenizer, data, rowLength, method, memory, ...chosen };
+}
+
+function lengthOf({ model }: TrainConfig, base: BaseModel | undefined): number {
+  if (base === undefined) return model.length ?? freshLength;
+  const { contextLength } = base.facts;
+  const { length = Math.min(mostLength, contextLength) } = model;
+  if (length <= contextLength) return length;
+  throw new ConfigError(
+    `model.length is ${length} and ${base.name} was made for ${contextLength} tokens; give at most ${contextLength}`,
+    { length, contextLength },
+  );
 }
 
 /** A resumed run keeps what was measured at its beginning, so that it goes on bit for bit; all processes take rank 0's. */

@@ -22,9 +22,11 @@ import { loopSettings, updateOptions } from "./settings.ts";
 import { freshStudent, loadedStudent, type StudentNetwork } from "./student.ts";
 import { Trained } from "./trained.ts";
 
-/** Held-out examples looked at during the run; the end looks at all of them (up to `finalDraws` draws). */
-const quickExamples = 256;
+/** Draws of noise on held-out examples, during the run and at most at its end. */
+const quickDraws = 256;
 const finalDraws = 4096;
+/** Of the tokens trained on, so many are looked at once more at the end: a forward takes a third of a step's time. */
+const finalShare = 0.2;
 
 export interface PreparedRun extends Run<Student, Answer, MaskedBatch, MaskedBatch> {
   /** Frees what prepareRun() made. */
@@ -115,7 +117,7 @@ function runOf(plan: Plan, { student, trained, counters, world, dispose }: Under
     start: { ...startEvent(plan, world), trainedParameters, fromStep: counters.step },
     position: () => plan.data.position(),
     warnings: () => plan.data.warnings(),
-    evaluate: ({ last }) => evaluation(plan, student, averages(), last),
+    evaluate: ({ last }) => evaluation(plan, student, averages(), last ? counters.tokens : undefined),
     exportModels: () =>
       exportModel(
         config.out,
@@ -144,8 +146,8 @@ function partsOf({ config, base, tokenizer, data }: Plan): Parts {
   const { objective, adapter, seed, weights, train } = config;
   return {
     data: data.train.fingerprint,
-    tokenizer: tokenizer.hash,
-    "model.path": base === undefined ? "" : modelDigest(base.folder),
+    tokenizer: [config.tokenizer, tokenizer.hash],
+    "the model at model.path": base === undefined ? "" : modelDigest(base.folder),
     ...{ model, objective, adapter, seed, weights },
     "train.batch_size": train.batch_size,
     "train.betas": [train.beta1, train.beta2],
@@ -153,21 +155,26 @@ function partsOf({ config, base, tokenizer, data }: Plan): Parts {
   };
 }
 
+/** At the end of a run, with the tokens that it was trained on, the look is a longer one. */
 async function evaluation(
   { config, data, method, products }: Plan,
   student: StudentNetwork,
   averages: StudentNetwork["parameters"],
-  last: boolean,
+  trainedTokens: number | undefined,
 ): Promise<Metrics | undefined> {
   const { heldOut, tokensPerByte, kind } = data;
   if (heldOut === undefined) return undefined;
   const total = heldOut.count!;
-  const count = Math.min(total, last ? finalDraws : quickExamples);
-  const examples = await heldOut.at(Array.from({ length: count }, (_, i) => i));
-  const draws = last ? Math.max(1, Math.floor(finalDraws / total)) : 1;
+  const all = await heldOut.at(Array.from({ length: Math.min(total, finalDraws) }, (_, i) => i));
+  const length = all.reduce((sum, { ids }) => sum + ids.length, 0) / all.length;
+  const most = Math.floor((finalShare * (trainedTokens ?? 0)) / length);
+  const count = Math.max(quickDraws, Math.min(finalDraws, most));
+  const draws = Math.max(1, Math.floor(count / total));
   const batchSize = config.train.micro_batch_size ?? config.train.batch_size;
   const nelbo = await student.withValues(averages, (network) =>
-    heldOutLoss(network, method, examples, { seed: config.seed, products, draws, batchSize }),
+    heldOutLoss(network, method, all.slice(0, count), {
+      ...{ seed: config.seed, products, draws, batchSize },
+    }),
   );
   return kind === "text" ? { nelbo, nats_per_byte: nelbo * tokensPerByte } : { nelbo };
 }
