@@ -161,7 +161,7 @@ export async function estimateVerb(source: string | undefined, flags: EstimateFl
   const { batch, dtype, cache = false } = flags;
   const length = flags.length ?? Math.min(usualLength, model.facts.contextLength);
   const device = checkDevice(flags.device);
-  const base = device === "cpu" ? await processMemory() : 0;
+  const base = device === "cpu" ? await processMemory(dtype) : 0;
   const estimate = estimateMemory(model, { batch, length, device, dtype, cache, base });
   const available = device === "cpu" ? base + availableMemory() : null;
   if (flags.json) {
@@ -179,9 +179,10 @@ export async function estimateVerb(source: string | undefined, flags: EstimateFl
 }
 
 /** What this process holds without a model: Node, libtorch, and the code that a forward makes them fetch. */
-async function processMemory(): Promise<number> {
+async function processMemory(dtype: WeightDtype): Promise<number> {
   const torch = await import("@unmask/torch");
-  torch.chooseProductDtype("cpu");
+  // What measures bfloat16 products stays in memory, and only a forward with such weights measures them.
+  if (dtype === "bfloat16") torch.chooseProductDtype("cpu");
   torch.measureProduct("float32", 512, 1);
   torch.scope(() => {
     const x = torch.ones([1, 2, 8, 8]);
