@@ -80,6 +80,7 @@ void Communicator::interrupt() {
     interrupted_ = true;
   }
   signal_->wake.notify_all();
+  heartbeat_->cancel();
 }
 
 void Communicator::throwVerdict() {

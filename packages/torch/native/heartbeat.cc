@@ -52,12 +52,16 @@ Heartbeat::Heartbeat(c10::intrusive_ptr<c10d::Store> store, Options options, std
 
 Heartbeat::~Heartbeat() { stop(); }
 
-void Heartbeat::stop() {
+void Heartbeat::cancel() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
+}
+
+void Heartbeat::stop() {
+  cancel();
   if (thread_.joinable()) thread_.join();
 }
 

@@ -67,6 +67,8 @@ class Heartbeat {
   void farewell();
   // After a verdict the store must live until the others have read it.
   void linger();
+  // Ends awaitVerdict() and the beats, without waiting for the thread.
+  void cancel();
   void stop();
 
  private:
