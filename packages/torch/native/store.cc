@@ -18,6 +18,14 @@ c10::intrusive_ptr<c10d::Store> storeOf(Environment& environment, const Napi::Va
   return stores[index];
 }
 
+// libtorch 2.4 and later prefer a server on libuv, which not every build has (Debian's has not).
+template <typename Options>
+auto chooseServer(Options& options, int) -> decltype(options.useLibUV = false, void()) {
+  options.useLibUV = false;
+}
+template <typename Options>
+void chooseServer(Options&, long) {}
+
 // Runs `body` with the store on the store's thread; the promise resolves with what `answer` makes of its result.
 template <typename Value>
 napi_value ask(napi_env env, napi_callback_info info, std::function<Value(c10d::Store&, const std::string&)> body,
@@ -41,6 +49,7 @@ napi_value openStore(napi_env env, napi_callback_info info) {
     options.port = static_cast<uint16_t>(given.Get("port").ToNumber().Uint32Value());
     options.isServer = given.Get("server").ToBoolean();
     options.waitWorkers = false;
+    chooseServer(options, 0);
     options.timeout = std::chrono::milliseconds(given.Get("timeout").ToNumber().Int64Value());
     std::string host = given.Get("host").ToString();
     std::string prefix = given.Get("prefix").ToString();
