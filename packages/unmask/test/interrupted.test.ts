@@ -7,6 +7,7 @@ import { afterAll, expect, it } from "vitest";
 import { uniform } from "../src/base/rng.ts";
 import { checkpointSteps } from "../src/train/checkpoint.ts";
 import { type TrainConfig, trainConfigSchema } from "../src/train/config.ts";
+import type { TrainEvent } from "../src/train/events.ts";
 import { train } from "../src/train/train.ts";
 import { builtModule, runModule } from "./built.ts";
 
@@ -30,41 +31,86 @@ const checkpoints = (config: TrainConfig): string => join(config.out, "checkpoin
 
 const script = (config: TrainConfig): string => `
   import { train } from ${JSON.stringify(builtModule("train/train.js"))};
+  console.log("begun");
   try {
     await train(${JSON.stringify(config)}, { resume: true, onEvent: (event) => {
-      if (event.type === "start") console.log("from " + event.fromStep);
       if (event.type === "checkpoint") console.log("saved " + event.step);
+      if (event.type === "finish") console.log("finished");
     } });
   } catch (error) {
     console.log(JSON.stringify({ message: error.message, exitCode: error.exitCode }));
   }`;
 
-it("a kill at any moment leaves a newest checkpoint that loads, of a step that was saved last", async () => {
-  const config = configFor("killed", { steps: 1_000_000, save_every: 1, keep: 2 });
-  let saved = 0;
-  for (let i = 0; i < 8; i++) {
-    const delay = 60 * uniform({ seed: 11, stream: 1 }, 0, 0, i);
-    let from = -1;
-    const { signal, stderr } = await runModule(script(config), {
+/** Everything that must not depend on when a run was interrupted. */
+function outcomeOf(config: TrainConfig, step: number) {
+  const folder = join(checkpoints(config), `step-${step}`);
+  const { seconds: _, ...counters } = JSON.parse(readFileSync(join(folder, "counters.json"), "utf8"));
+  const bytes = [
+    join(folder, "weights.safetensors"), // averages too
+    join(folder, "optimiser-1-of-1.safetensors"),
+    join(config.out, "model", "model.safetensors"),
+  ].map((path) => readFileSync(path).toString("base64"));
+  return { counters, bytes, events: eventsOf(config) };
+}
+
+/** Without times, starts, and what was said of checkpoints: a kill may come before the word. */
+const eventsOf = (config: TrainConfig): TrainEvent[] =>
+  readFileSync(join(config.out, "metrics.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+    .filter(({ type }) => ["step", "ratios", "evaluate"].includes(type))
+    .map(({ seconds: _, secondsLeft: _left, tokensPerSecond: _speed, ...rest }) => rest);
+
+/** Kills a run `kills` times, anywhere from its first line on, and lets it end; where it was each time. */
+async function killed(config: TrainConfig, { kills, lane }: { kills: number; lane: number }) {
+  const places: number[] = [];
+  for (let i = 0; i < kills; i++) {
+    const draw = (column: number) => uniform({ seed: 11, stream: 1 }, lane, i, column);
+    // Every third one while the process begins, the others in the middle of a step, an evaluation or a save.
+    const wanted = i % 3 === 2 ? 0 : 1 + Math.floor(4 * draw(0));
+    const delay = (wanted === 0 ? 100 : 15) * draw(1);
+    let seen = 0;
+    let saved = places.at(-1) ?? 0;
+    const { signal, stderr, stdout } = await runModule(script(config), {
       onLine: (line, kill) => {
-        const [word, step] = line.split(" ");
-        if (word === "from") from = Number(step);
-        if (word === "saved") saved = Number(step);
-        if (word === "saved" && saved === from + 1) setTimeout(kill, delay);
+        if (line.startsWith("saved ")) saved = Number(line.slice("saved ".length));
+        if (seen++ === wanted) setTimeout(kill, delay);
       },
     });
-    expect({ signal, stderr }).toEqual({ signal: "SIGKILL", stderr: "" });
-    const newest = checkpointSteps(checkpoints(config)).at(-1);
+    expect({ signal, stderr, stdout: stdout.includes("finished") }).toEqual({
+      ...{ signal: "SIGKILL", stderr: "", stdout: false },
+    });
+    const newest = checkpointSteps(checkpoints(config)).at(-1) ?? 0;
     expect(newest).toBeGreaterThanOrEqual(saved);
-    expect(newest).toBeLessThanOrEqual(saved + 1);
+    places.push(newest);
   }
-  const { step, reason } = await train(
-    { ...config, train: { ...config.train, steps: saved + 3 } },
-    { resume: true },
-  );
-  expect({ step, reason }).toEqual({ step: saved + 3, reason: "done" });
-  expect(readdirSync(checkpoints(config))).toHaveLength(2);
-});
+  await train(config, { resume: true });
+  return places;
+}
+
+it("killed at 20 moments and resumed, comes bit for bit to what an uninterrupted run comes to", async () => {
+  const steps = 120;
+  const settings = {
+    ...{ steps, schedule: "cosine", warmup: 10, weight_decay: 0.01, ema: 0.99, keep: 2 },
+    ...{ save_every: 1, evaluate_every: 7, ratios_every: 5, micro_batch_size: 3 },
+  };
+  const [whole, one, other] = ["whole", "killed-1", "killed-2"].map((name) => configFor(name, settings));
+  await train(whole!);
+  const expected = outcomeOf(whole!, steps);
+  const lanes = await Promise.all([one!, other!].map((config, lane) => killed(config, { kills: 10, lane })));
+  for (const places of lanes) {
+    expect(new Set(places).size).toBeGreaterThan(4);
+    expect(places.at(-1)).toBeLessThan(steps);
+  }
+  for (const config of [one!, other!]) {
+    const { counters, bytes, events } = outcomeOf(config, steps);
+    expect(events).toEqual(expected.events);
+    expect(counters).toEqual(expected.counters);
+    expect(bytes.map((text, i) => text === expected.bytes[i])).toEqual([true, true, true]);
+    expect(readdirSync(checkpoints(config)).sort()).toEqual(["step-119", "step-120"]);
+  }
+}, 180_000);
 
 it("a full disk while saving gives one sentence and spares the earlier checkpoint", async () => {
   const config = configFor("full", { steps: 4 });
