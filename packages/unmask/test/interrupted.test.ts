@@ -135,4 +135,11 @@ it("a full disk while saving gives one sentence and spares the earlier checkpoin
   expect(readdirSync(checkpoints(config))).toEqual(["step-2"]);
   expect(readFileSync(state).equals(before)).toBe(true);
   expect((await train(config, { resume: true })).step).toBe(4);
+  const model = readFileSync(join(config.out, "model", "model.safetensors"));
+  const again = await runModule(script(config), { before: limit });
+  const said = JSON.parse(again.stdout.trim().split("\n").at(-1)!);
+  expect(said.message).toContain(`${join(config.out, "model")}: the model could not be written`);
+  expect(said.exitCode).toBe(1);
+  expect(readdirSync(config.out)).not.toContain("model.writing");
+  expect(readFileSync(join(config.out, "model", "model.safetensors")).equals(model)).toBe(true);
 });

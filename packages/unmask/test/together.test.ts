@@ -1,7 +1,7 @@
 // Training in several processes: what one comes to, what a checkpoint of two goes on as, and what a death leaves behind.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -189,5 +189,6 @@ describe("two processes", { timeout: 180_000 }, () => {
       expect(status).toBe(1);
       expect(stderr).toContain("train.batch_size is 1 and 2 processes train together");
     }
+    expect(existsSync(config.out)).toBe(false);
   });
 });

@@ -14,7 +14,8 @@ import { nothingPending, wrapper } from "./wrap.ts";
 export interface HeldExamples {
   readonly train: readonly Answer[];
   readonly heldOut: readonly Answer[];
-  /** Bytes of text that the held-out examples stand for. */
+  /** Bytes of text that the examples stand for. */
+  readonly trainBytes: number;
   readonly heldBytes: number;
 }
 
@@ -45,9 +46,12 @@ export async function readExamples(
   return {
     train: examplesOf(split.train, context),
     heldOut: examplesOf(split.heldOut, context),
-    heldBytes: split.heldOut.reduce((sum, { bytes }) => sum + bytes, 0),
+    trainBytes: bytesOf(split.train),
+    heldBytes: bytesOf(split.heldOut),
   };
 }
+
+const bytesOf = (rows: readonly Kept[]): number => rows.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** About four bytes a byte of text, at worst. */
 function refuseTooMany(files: readonly DataFile[]): void {

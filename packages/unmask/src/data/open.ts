@@ -62,7 +62,7 @@ export async function openExamples(
   };
   if (config.stream) {
     const train = new ExampleStream({ files, context, seed }, options.from);
-    const rest = heldOut(held?.train ?? [], held?.heldBytes ?? 0);
+    const rest = heldOut(held?.train ?? [], held?.trainBytes ?? 0);
     return {
       ...common,
       ...rest,
@@ -72,7 +72,8 @@ export async function openExamples(
     };
   }
   const all = await readExamples(files, context, shareOf(config, own !== undefined));
-  const rest = held === undefined ? heldOut(all.heldOut, all.heldBytes) : heldOut(held.train, held.heldBytes);
+  const rest =
+    held === undefined ? heldOut(all.heldOut, all.heldBytes) : heldOut(held.train, held.trainBytes);
   const train = shuffledSource(all.train, seed);
   return { ...common, ...rest, train, position: () => undefined, close: async () => {} };
 }

@@ -126,12 +126,15 @@ function refuseImpossible({
       `${folder} has been trained for ${step} steps and train.steps is ${steps}; give at least ${step}`,
     );
   }
-  if (batchSize < world.size) {
-    throw new ConfigError(
-      `train.batch_size is ${batchSize} and ${world.size} processes train together: each needs an example of every batch; give at least ${world.size}, or start fewer processes`,
-      { batchSize, processes: world.size },
-    );
-  }
+  refuseFewExamples(batchSize, world);
+}
+
+export function refuseFewExamples(batchSize: number, { size }: World): void {
+  if (batchSize >= size) return;
+  throw new ConfigError(
+    `train.batch_size is ${batchSize} and ${size} processes train together: each needs an example of every batch; give at least ${size}, or start fewer processes`,
+    { batchSize, processes: size },
+  );
 }
 
 /** To the hooks, metrics.jsonl and TensorBoard; rank 0 speaks for all. */

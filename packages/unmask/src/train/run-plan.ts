@@ -20,6 +20,7 @@ import { freshSizes, type TrainConfig } from "./config.ts";
 import type { Choices } from "./counters.ts";
 import type { EventOf } from "./events.ts";
 import { makeTokenizer } from "./fresh-tokenizer.ts";
+import { refuseFewExamples } from "./loop.ts";
 import type { MaskedMethod } from "./masked-method.ts";
 import { objectiveOf } from "./objective.ts";
 import type { MemoryPlan } from "./plan.ts";
@@ -57,6 +58,7 @@ export async function planRun(config: TrainConfig, options: PlanOptions = {}): P
   const { base, position, choices, world = soloWorld } = options;
   invariant((base === undefined) === (config.model.path === undefined), "a base model goes with model.path");
   refuseMisplaced(config);
+  refuseFewExamples(config.train.batch_size, world);
   const tokenizer = base?.tokenizer ?? options.tokenizer ?? (await makeTokenizer(config));
   const rowLength = lengthOf(config, base);
   const { seed } = config;
