@@ -83,7 +83,10 @@ describe("unmask merge", () => {
       "exists and is no empty folder; name a new one",
     ],
     [["--model", model, "--adapter", root, "--out", join(root, "x")], "adapter_config.json: no such file"],
-    [["--model", adapter, "--adapter", adapter, "--out", join(root, "x")], "holds no config.json"],
+    [
+      ["--model", adapter, "--adapter", adapter, "--out", join(root, "x")],
+      "holds an adapter beside its base model; give that as --model",
+    ],
   ])("%j says one sentence and exits 2", async (args, sentence) => {
     const before = liveTensors();
     const { exitCode, stdout, stderr } = await run("merge", ...args);
