@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { logLinear } from "../diffusion/schedule.ts";
 import { type Canvas, countOpen, isFinished, newCanvas, openColumns } from "./canvas.ts";
 import { closeFilled, commit, fill, idsAfter } from "./commit.ts";
-import { type DecodeOptions, decode, type SequenceStep } from "./decode.ts";
+import { DecodeLoop, type DecodeOptions, decode, type SequenceStep } from "./decode.ts";
 import { ancestral } from "./policies/ancestral.ts";
 import type { Decision, Fill, Judge, Plan, Policy, Proposer, SequenceDecoder } from "./policies/policy.ts";
 import { scriptedProposal, scriptedProposer } from "./scripted.ts";
@@ -274,5 +274,84 @@ describe("ancestral sampling through the loop", () => {
       }
       if (steps === 1) expect(done).toHaveLength(1);
     }
+  });
+});
+
+describe("DecodeLoop", () => {
+  const until = async (loop: DecodeLoop, steps: number) => {
+    for (let i = 0; i < steps; i++) {
+      loop.plan();
+      await loop.step();
+    }
+  };
+
+  it("takes sequences in between forwards: each is written as it would be alone", async () => {
+    const loop = new DecodeLoop(labels);
+    const [early, late] = [canvasOf(3, [], 0), canvasOf(2, [], 1)];
+    loop.add(early, first);
+    await until(loop, 2);
+    loop.add(late, first);
+    await until(loop, 3);
+    expect(loop.plan()).toEqual([]);
+    expect(loop.size).toBe(0);
+    expect([...early.ids]).toEqual([0, 1, 2]);
+    expect([...late.ids]).toEqual([10, 11]);
+    expect([early.forwards, late.forwards]).toEqual([3, 2]);
+  });
+
+  it("tells who is done before the next forward, and lets go of them once", async () => {
+    const proposer = watched();
+    const loop = new DecodeLoop(proposer);
+    const short = loop.add(canvasOf(1, [], 4), first);
+    loop.add(canvasOf(2, [], 5), first);
+    expect(loop.plan()).toEqual([]);
+    await loop.step();
+    expect(loop.plan()).toEqual([{ row: short }]);
+    expect(proposer.finished).toEqual([4]);
+    loop.remove(short);
+    loop.clear();
+    expect(proposer.finished).toEqual([4, 5]);
+  });
+
+  it("removes a sequence in every state: before its first forward, planned, and while a forward runs", async () => {
+    const proposer = watched();
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const propose: Proposer["propose"] = async (requests) => {
+      await gate;
+      return proposer.propose(requests);
+    };
+    const loop = new DecodeLoop({ ...proposer, propose });
+    const canvases = canvasesOf(4, 2);
+    const [waiting, planned, running, staying] = canvases.map((canvas) => loop.add(canvas, first));
+    loop.remove(waiting!);
+    loop.plan();
+    loop.remove(planned!);
+    const step = loop.step();
+    loop.remove(running!);
+    open();
+    const { steps } = await step;
+    expect(steps.map(({ row }) => row)).toEqual([staying]);
+    expect(proposer.finished).toEqual([0, 1, 2]);
+    expect(canvases.map((canvas) => countOpen(canvas))).toEqual([2, 2, 2, 1]);
+  });
+
+  it("lets one sequence fail without the others", async () => {
+    const broken = simple(() => {
+      throw new Error("cannot decide");
+    });
+    const proposer = watched();
+    const loop = new DecodeLoop(proposer);
+    const bad = loop.add(canvasOf(2, [], 7), broken);
+    const good = loop.add(canvasOf(2, [], 8), first);
+    loop.plan();
+    const { steps, failed } = await loop.step();
+    expect(steps.map(({ row }) => row)).toEqual([good]);
+    expect(failed).toMatchObject([{ row: bad, error: { message: "cannot decide" } }]);
+    const endless = loop.add(canvasOf(2, [], 9), { ...first, limit: () => 0 });
+    expect(loop.plan()).toMatchObject([{ row: endless, error: { message: /did not end after 0 steps/ } }]);
+    expect(proposer.finished).toEqual([7, 9]);
   });
 });
