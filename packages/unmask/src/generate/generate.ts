@@ -157,6 +157,7 @@ function engineOf(model: Model, options: GenerateOptions, { jobs, forbidden }: B
     ownRowAtBoundary: options.fidelity === "released",
     visibility: decoder.visibility,
     takesPadding: model.origin.family.inputs.includes("padding"),
+    takesSegments: model.origin.family.inputs.includes("segments"),
     tellsNoise: decoder.tellsNoise,
     draw: decoder.drawsTransition === true ? drawTransition(seed) : undefined,
     guide,

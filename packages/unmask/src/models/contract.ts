@@ -19,6 +19,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cacheContract } from "../../test/families/cache-contract.ts";
 import { savingContract } from "../../test/families/saving-contract.ts";
+import { segmentsContract } from "../../test/families/segments-contract.ts";
 import {
   type ContractSubject,
   type Get,
@@ -52,6 +53,7 @@ export function familyContract(subject: ContractSubject): void {
     describe("precision", () => precisionContract(get));
     describe("saving", () => savingContract(subject));
     describe("a cache", () => cacheContract(get));
+    describe("segments", () => segmentsContract(get));
     describe("memory", () => memoryContract(get));
   });
 }

@@ -42,7 +42,7 @@ export const dream: Family<DreamConfig> = {
   shapes: transformerShapes,
   cacheShape: ({ layers, keyHeads, headSize }) => ({ layers, keyHeads, headSize }),
   sizes: transformerSizes,
-  inputs: ["padding", "positions"],
+  inputs: ["padding", "positions", "segments"],
   positionsSkipPadding: true,
   servesInt8: true,
   create: (config, parameters) => new Transformer(config, parameters),

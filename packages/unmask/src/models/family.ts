@@ -56,6 +56,17 @@ export interface CacheUse {
   readonly keep?: number | undefined;
 }
 
+/** A run of positions of the one row fed that is a sequence of its own. */
+export interface Segment {
+  readonly length: number;
+  /** Who sees whom in it; the family's own by default. */
+  readonly visibility?: Visibility | undefined;
+  /** A cache of one row. */
+  readonly cache?: CacheUse | undefined;
+  /** Place of its first position for rotary tables: 0, or the cache column, by default. */
+  readonly place?: number | undefined;
+}
+
 export interface ForwardOptions {
   /** dtype of matrix products: float32 by default. A bfloat16 checkpoint with bfloat16 products stays bfloat16. */
   readonly products?: ProductDtype | undefined;
@@ -66,6 +77,11 @@ export interface ForwardOptions {
   /** bool [B, K], true for real tokens: padding is seen by nobody. Covers cached positions too. */
   readonly padding?: Tensor | undefined;
   readonly cache?: CacheUse | undefined;
+  /**
+   * The row fed, [1, L], is several sequences behind each other that see nothing of one another. Stands instead of
+   * positions, visibility, padding and cache; not beside recompute.
+   */
+  readonly segments?: readonly Segment[] | undefined;
   /** float32 [B], the noise level of each row, for networks that are told; 0 by default. */
   readonly sigma_B?: Tensor | undefined;
   /**
@@ -105,7 +121,7 @@ export interface Network {
 }
 
 /** What a forward of a network may be given besides ids. */
-export type ForwardInput = "padding" | "positions" | "sigma";
+export type ForwardInput = "padding" | "positions" | "segments" | "sigma";
 
 /** Sizes of a network's forward, for estimates of its memory. */
 export interface NetworkSizes {

@@ -120,7 +120,7 @@ export const llada: Family<LladaConfig> = {
   shapes: transformerShapes,
   cacheShape: ({ layers, keyHeads, headSize }) => ({ layers, keyHeads, headSize }),
   sizes: transformerSizes,
-  inputs: ["padding", "positions"],
+  inputs: ["padding", "positions", "segments"],
   servesInt8: true,
   create: (config, parameters: ReadonlyMap<string, Tensor>): Network => new Transformer(config, parameters),
   fresh: { takes: ["keyHeads", "innerSize", "tied"], files: freshFiles, start },

@@ -58,7 +58,7 @@ export const sdar: Family<SdarConfig> = {
   shapes: transformerShapes,
   cacheShape: ({ layers, keyHeads, headSize }) => ({ layers, keyHeads, headSize }),
   sizes: transformerSizes,
-  inputs: ["padding", "positions"],
+  inputs: ["padding", "positions", "segments"],
   positionsSkipPadding: true,
   servesInt8: true,
   create: (config, parameters) => new Transformer(config, parameters),

@@ -9,8 +9,9 @@ import { type Device, type ProductDtype, type Tensor, tensor } from "@unmask/tor
 import { invariant } from "../base/errors.ts";
 import type { Canvas } from "../decode/canvas.ts";
 import type { Request } from "../decode/policies/policy.ts";
-import type { CacheUse, Network } from "../models/family.ts";
+import type { CacheUse, ForwardOptions, Network, Segment } from "../models/family.ts";
 import type { KeyValueCache } from "../models/parts/cache.ts";
+import type { PrefixBounds, PrefixCache } from "./prefix-cache.ts";
 
 /** What is really fed of a request: the plan, and one column more where a shifted row is needed from the cache. */
 export interface Fed {
@@ -24,18 +25,49 @@ export interface FeedContext {
   readonly shift?: 0 | 1 | undefined;
   readonly ownRowAtBoundary?: boolean | undefined;
   readonly products?: ProductDtype | undefined;
+  /** What is held of the text's beginning; not asked for where that may not be used. */
+  readonly prefixes?: PrefixCache | undefined;
+  readonly onPrefix?: ((canvas: Canvas, columns: number) => void) | undefined;
+}
+
+/**
+ * The columns of a sequence that may come from, and go to, the cache of prefixes: where blocks see themselves and what
+ * is before them, and nothing that is cached is ever fed again. Undefined for other ways of decoding.
+ */
+export function prefixBounds(
+  { plan }: Request,
+  visibility: ForwardOptions["visibility"],
+  shift: 0 | 1 = 0,
+): PrefixBounds | undefined {
+  if (visibility?.kind !== "block-causal" || visibility.firstBlock !== undefined || shift !== 0)
+    return undefined;
+  const { cache, sees, to } = plan;
+  if (cache === undefined || cache.truncate !== undefined || cache.at !== undefined || sees !== undefined) {
+    return undefined;
+  }
+  // At least one block is fed.
+  const { blockLength } = visibility;
+  return { blockLength, limit: Math.min(plan.from + cache.keep, to - blockLength) };
 }
 
 /** Readies the sequence's cache and says how a plan is fed. */
 export function feedOf(
   network: Partial<Pick<Network, "createCache">>,
-  { canvas, plan }: Request,
-  context: FeedContext,
+  request: Request,
+  { visibility, ...context }: FeedContext & Pick<ForwardOptions, "visibility">,
 ): Fed {
+  const { canvas, plan } = request;
   const { from, to } = plan;
   if (plan.cache === undefined) return { from, length: to - from, cache: undefined };
   const { truncate, at, keep } = plan.cache;
+  const isNew = !context.caches.has(canvas);
   const cache = cacheOf(network, canvas, context);
+  const bounds = isNew && from === 0 ? prefixBounds(request, visibility, context.shift) : undefined;
+  if (bounds !== undefined && context.prefixes !== undefined) {
+    const found = context.prefixes.fill(cache, canvas.ids, bounds);
+    context.onPrefix?.(canvas, found);
+    return { from: found, length: to - found, cache: { cache, keep: keep - found } };
+  }
   if (truncate !== undefined) cache.truncate(Math.min(truncate, cache.length));
   const needsRowBefore =
     context.shift === 1 && context.ownRowAtBoundary !== true && plan.candidates[0] === from && from > 0;
@@ -107,5 +139,36 @@ export function tensorsOf(requests: readonly Request[], fed: readonly Fed[], lay
     padding,
     positions: startsElsewhere ? integers(places(), [L]) : undefined,
     sigma_B: tellsNoise ? tensor(sigmas(), [R], { device }) : undefined,
+  };
+}
+
+export interface PackedTensors {
+  readonly ids_1T: Tensor;
+  readonly rows_N: Tensor;
+  readonly segments: readonly Segment[];
+}
+
+/** The columns of all requests behind each other in one row. */
+export function packedTensors(
+  requests: readonly (Request & { options: Pick<ForwardOptions, "visibility"> })[],
+  fed: readonly Fed[],
+  { device, shift }: Pick<Layout, "device" | "shift">,
+): PackedTensors {
+  const ids = new Int32Array(fed.reduce((sum, { length }) => sum + length, 0));
+  const rows: number[] = [];
+  let start = 0;
+  const segments = requests.map(({ canvas, plan, options }, r): Segment => {
+    const { from, length, cache } = fed[r]!;
+    ids.set(canvas.ids.subarray(from, from + length), start);
+    for (const column of plan.candidates) rows.push(start + Math.max(column - shift - from, 0));
+    start += length;
+    return { length, cache, visibility: plan.sees ?? options.visibility, place: from };
+  });
+  const integers = (values: Int32Array, shape: readonly number[]) =>
+    tensor(values, shape, { dtype: "int64", device });
+  return {
+    ids_1T: integers(ids, [1, ids.length]),
+    rows_N: integers(Int32Array.from(rows), [rows.length]),
+    segments,
   };
 }

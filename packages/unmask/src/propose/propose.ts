@@ -5,57 +5,74 @@
 // forward, column): batch and device do not change it.
 //
 // Sequences that are fed whole go through the network together, padded on the right if it takes padding, else with
-// those of their length; a sequence with a cache has one of its own and goes alone. Where row p of the logits predicts
-// column p + 1 (Dream), the row before a candidate is read (feed.ts); `released` fidelity reads the candidate's own row
-// where the one before it is in the cache, as the published decoders do.
+// those of their length; those that have caches behind each other in one row, if it takes segments, else alone. Each may
+// have options of its own: what changes the forward itself (guidance, who sees whom) decides who goes together. Where
+// row p of the logits predicts column p + 1 (Dream), the row before a candidate is read (feed.ts); `released` fidelity
+// reads the candidate's own row where the one before it is in the cache, as the published decoders do.
 //
 // Letters: R sequences of one forward, L columns fed, N candidates, V vocabulary, M tokens drawn for a candidate.
 
-import {
-  type Device,
-  noGrad,
-  type ProductDtype,
-  scope,
-  type Tensor,
-  tensor,
-  toTypedArray,
-} from "@unmask/torch";
+import type { Device, ProductDtype, Tensor } from "@unmask/torch";
 import type { Canvas } from "../decode/canvas.ts";
 import type { Proposal, Proposer, Request } from "../decode/policies/policy.ts";
 import type { Sampling } from "../decode/sampling.ts";
 import type { ForwardOptions, Network } from "../models/family.ts";
 import type { KeyValueCache } from "../models/parts/cache.ts";
-import { feedOf, tensorsOf } from "./feed.ts";
-import { drawsOf, type Standing, split, standingOf, stillStands, uniformsOf } from "./proposal.ts";
-import { reduce } from "./sample.ts";
+import { prefixBounds } from "./feed.ts";
+import { type Asked, type ForwardContext, forward, identity } from "./forward.ts";
+import type { PrefixCache } from "./prefix-cache.ts";
+import { type Standing, standingOf, stillStands } from "./proposal.ts";
 
 /** What a proposer needs of a network. */
 export type Denoiser = Pick<Network, "logits"> & Partial<Pick<Network, "createCache">>;
 
-export interface ProposerOptions {
+/** What is the same for all sequences of a proposer. */
+export interface NetworkOptions {
+  readonly products?: ProductDtype | undefined;
+  /** Row p of the logits predicts column p + shift. */
+  readonly shift?: 0 | 1 | undefined;
+  readonly device?: Device | undefined;
+  /** The network leaves padding out, so that sequences of different lengths may share a batch; false by default. */
+  readonly takesPadding?: boolean | undefined;
+  /** The network takes segments, so that cached sequences may share a forward; false by default. */
+  readonly takesSegments?: boolean | undefined;
+  /** Most columns that go through the network at once, in one batch. */
+  readonly batchColumns?: number | undefined;
+  /** Keys and values of beginnings that were seen before. */
+  readonly prefixes?: PrefixCache | undefined;
+  /** Told of every forward. */
+  readonly onForward?: ((forward: ForwardFacts) => void) | undefined;
+  /** Told how many columns of a sequence were found among the prefixes, where they were looked for. */
+  readonly onPrefix?: ((canvas: Canvas, columns: number) => void) | undefined;
+}
+
+export interface ForwardFacts {
+  /** Sequences, and columns in all. */
+  readonly rows: number;
+  readonly positions: number;
+}
+
+/** How the proposals of one sequence are made. */
+export interface ProposalOptions {
   readonly seed: number;
   readonly sampling?: Sampling | undefined;
   /** float32 [V], below 0 at tokens that may never be drawn and 0 elsewhere. */
   readonly forbidden?: Tensor | undefined;
   readonly needsMargin?: boolean | undefined;
-  readonly products?: ProductDtype | undefined;
-  /** Row p of the logits predicts column p + shift. */
-  readonly shift?: 0 | 1 | undefined;
-  readonly device?: Device | undefined;
+  /** Most probable tokens that each proposal lists; 0 by default. */
+  readonly top?: number | undefined;
   /** Reads the candidate's own row where the row before it is in the cache. */
   readonly ownRowAtBoundary?: boolean | undefined;
   /** How the fed columns see each other; the network's own way by default. */
   readonly visibility?: ForwardOptions["visibility"];
-  /** The network leaves padding out, so that sequences of different lengths may share a batch; false by default. */
-  readonly takesPadding?: boolean | undefined;
   /** The network is told the noise level of the plan; 0 by default. */
   readonly tellsNoise?: boolean | undefined;
   readonly guide?: Guide | undefined;
   /** Draws int64 [N] or [N, M] from probabilities [N, V] for the reference's own random numbers. */
   readonly draw?: ((probability_NV: Tensor, requests: readonly Request[]) => Tensor) | undefined;
-  /** Most columns that go through the network at once, in one batch. */
-  readonly batchColumns?: number | undefined;
 }
+
+export interface ProposerOptions extends NetworkOptions, ProposalOptions {}
 
 /** Makes the logits [N, V] of a forward in the network's place, from the same inputs: guidance. */
 export type Guide = (forward: GuidedForward) => Tensor;
@@ -69,106 +86,106 @@ export interface GuidedForward {
 }
 
 /** A proposer over a network. Serves any number of canvases; finish() frees what it holds for one. */
-export function modelProposer(network: Denoiser, options: ProposerOptions): Proposer {
+export const modelProposer = (network: Denoiser, options: ProposerOptions): Proposer =>
+  sharedProposer(network, options, () => options);
+
+/** The same, for canvases with options of their own. */
+export function sharedProposer(
+  network: Denoiser,
+  options: NetworkOptions,
+  optionsOf: (canvas: Canvas) => ProposalOptions,
+): Proposer {
   const caches = new Map<Canvas, KeyValueCache>();
   const last = new Map<Canvas, Standing>();
+  const prefixed = new Map<Canvas, number>();
+  const context: ForwardContext = { ...options, caches, prefixed };
   return {
     propose(requests) {
       const proposals = requests.map((request) => stillStands(last.get(request.canvas), request));
-      const pending = requests.flatMap((_, i) => (proposals[i] === undefined ? [i] : []));
-      for (const group of groups(requests, pending, options)) {
-        const members = group.map((i) => requests[i]!);
-        const answers = forward(network, members, { ...options, caches });
-        group.forEach((i, k) => {
-          proposals[i] = answers[k]!;
-          const { canvas, plan } = requests[i]!;
-          if (plan.reuse === true) last.set(canvas, standingOf(requests[i]!, answers[k]!));
-        });
+      const asked = requests.map((request): Asked => ({ ...request, options: optionsOf(request.canvas) }));
+      let pending = requests.flatMap((_, i) => (proposals[i] === undefined ? [i] : []));
+      while (pending.length > 0) {
+        const [now, later] = leaders(asked, pending, context);
+        for (const group of groups(asked, now, options)) {
+          const members = group.map((i) => asked[i]!);
+          const answers = forward(network, members, context);
+          group.forEach((i, k) => {
+            proposals[i] = answers[k]!;
+            const { canvas, plan } = requests[i]!;
+            if (plan.reuse === true) last.set(canvas, standingOf(requests[i]!, answers[k]!));
+          });
+        }
+        pending = later;
       }
       return proposals as Proposal[];
     },
     finish(canvas) {
-      caches.get(canvas)?.dispose();
+      const [cache, blockLength] = [caches.get(canvas), prefixed.get(canvas)];
+      if (cache !== undefined && blockLength !== undefined) {
+        options.prefixes?.store(cache, canvas.ids, blockLength);
+      }
+      cache?.dispose();
       caches.delete(canvas);
+      prefixed.delete(canvas);
       last.delete(canvas);
     },
   };
 }
 
-/**
- * Requests that go through the network together: those without a cache that see in the network's own way, up to a
- * number of padded columns.
- */
-function groups(
-  requests: readonly Request[],
+/** Those that begin alike wait for the first of them, and find in the cache of prefixes what it computed. */
+function leaders(
+  asked: readonly Asked[],
   pending: readonly number[],
-  { batchColumns = 1 << 15, takesPadding = false }: ProposerOptions,
-): number[][] {
-  const result: number[][] = [];
-  const filling = new Map<number, { members: number[]; longest: number }>();
+  { prefixes, caches, shift }: ForwardContext,
+): [number[], number[]] {
+  const [now, later]: [number[], number[]] = [[], []];
+  const led = new Set<string>();
   for (const i of pending) {
-    const { plan } = requests[i]!;
-    if (plan.cache !== undefined || plan.sees !== undefined) {
-      result.push([i]);
-      continue;
-    }
+    const { canvas, options } = asked[i]!;
+    const bounds = caches.has(canvas) ? undefined : prefixBounds(asked[i]!, options.visibility, shift);
+    const missing = bounds && prefixes?.missing(canvas.ids, bounds);
+    if (missing !== undefined && led.has(missing)) later.push(i);
+    else now.push(i);
+    if (missing !== undefined) led.add(missing);
+  }
+  return [now, later];
+}
+
+/** Requests that go through the network together, up to a number of columns. */
+function groups(asked: readonly Asked[], pending: readonly number[], options: NetworkOptions): number[][] {
+  const { batchColumns = 1 << 15 } = options;
+  const result: number[][] = [];
+  const filling = new Map<string, { members: number[]; longest: number; columns: number }>();
+  for (const i of pending) {
+    const { plan } = asked[i]!;
+    const key = companyOf(asked[i]!, options);
     const length = plan.to - plan.from;
-    const key = takesPadding ? 0 : length;
-    const group = filling.get(key);
+    const group = key === undefined ? undefined : filling.get(key);
     const longest = Math.max(group?.longest ?? 0, length);
-    if (group !== undefined && longest * (group.members.length + 1) <= batchColumns) {
+    const columns = (group?.columns ?? 0) + length;
+    const isPacked = plan.cache !== undefined;
+    const most = group === undefined ? 0 : isPacked ? columns : longest * (group.members.length + 1);
+    if (group !== undefined && most <= batchColumns) {
       group.members.push(i);
       group.longest = longest;
+      group.columns = columns;
     } else {
       const members = [i];
       result.push(members);
-      filling.set(key, { members, longest: length });
+      if (key !== undefined) filling.set(key, { members, longest: length, columns: length });
     }
   }
   return result;
 }
 
-type ForwardContext = ProposerOptions & { readonly caches: Map<Canvas, KeyValueCache> };
-
-function forward(network: Denoiser, requests: readonly Request[], context: ForwardContext): Proposal[] {
-  const fed = requests.map((request) => feedOf(network, request, context));
-  for (const { canvas } of requests) canvas.forwards++;
-  const draws = drawsOf(requests);
-  const { device, shift = 0, tellsNoise = false } = context;
-  const values = scope(() =>
-    noGrad(() => {
-      const { ids_RL, rows_N, ...inputs } = tensorsOf(requests, fed, { device, shift, tellsNoise });
-      const options: ForwardOptions = {
-        ...inputs,
-        products: context.products,
-        visibility: requests[0]!.plan.sees ?? context.visibility,
-        cache: fed[0]!.cache,
-      };
-      if (rows_N.size === 0) {
-        network.logits(ids_RL, rows_N, options);
-        return new Float64Array(0);
-      }
-      const logits_NV =
-        context.guide?.({ network, ids_RL, rows_N, requests, options }) ??
-        network.logits(ids_RL, rows_N, options);
-      return toTypedArray(reduceOf(logits_NV, requests, { ...context, draws }));
-    }),
-  ) as Float64Array;
-  return split(values, requests, draws);
-}
-
-function reduceOf(
-  logits_NV: Tensor,
-  requests: readonly Request[],
-  { sampling = {}, seed, draws, draw, forbidden, needsMargin = false }: ProposerOptions & { draws: number },
-): Tensor {
-  const { device } = logits_NV;
-  const draws_NM = () => tensor(uniformsOf(requests, seed, draws), [logits_NV.shape[0]!, draws], { device });
-  return reduce(logits_NV, {
-    sampling,
-    needsMargin,
-    forbidden_V: forbidden,
-    uniforms_NM: sampling.temperature === 0 || draw !== undefined ? undefined : draws_NM(),
-    draw: draw === undefined ? undefined : (probability_NV) => draw(probability_NV, requests),
-  });
+/** Requests that say the same may share a forward; undefined for those that go alone. */
+function companyOf({ plan, options }: Asked, shared: NetworkOptions): string | undefined {
+  const { visibility, guide, tellsNoise = false } = options;
+  if (plan.cache !== undefined) {
+    return shared.takesSegments === true && guide === undefined ? "packed" : undefined;
+  }
+  if (plan.sees !== undefined) return undefined;
+  if (visibility?.kind === "explicit") return undefined;
+  const length = shared.takesPadding === true ? 0 : plan.to - plan.from;
+  return JSON.stringify([length, visibility, identity(guide), tellsNoise]);
 }

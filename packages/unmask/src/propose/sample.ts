@@ -63,6 +63,10 @@ export interface ReduceOptions {
   readonly needsMargin: boolean;
   /** float32 [V], below 0 at tokens that may never be drawn. */
   readonly forbidden_V?: Tensor | undefined;
+  /** bool [N, V], true at tokens that may not be drawn in this row. */
+  readonly barred_NV?: Tensor | undefined;
+  /** The K most probable tokens of the plain distribution are wanted; 0 by default. */
+  readonly top?: number | undefined;
   /** Draws from probabilities [N, V] instead, int64 [N] or [N, M]: the reference's own numbers, for parity. */
   readonly draw?: ((probability_NV: Tensor) => Tensor) | undefined;
 }
@@ -79,18 +83,21 @@ function rowsAtATime(logits_NV: Tensor, { sampling, draw }: ReduceOptions): numb
   return (sampling.topP ?? 1) < 1 ? 1 : Math.max(1, Math.floor((1 << 19) / V));
 }
 
-/** float32 logits [N, V] -> float64 [N, 6 + M], columns as in `reduced`, then the other drawn tokens. */
+/**
+ * float32 logits [N, V] -> float64 [N, 6 + M + 2 K], columns as in `reduced`, then the other drawn tokens, the most
+ * probable tokens and the logarithms of their probabilities.
+ */
 export function reduce(logits_NV: Tensor, options: ReduceOptions): Tensor {
   const N = logits_NV.shape[0]!;
-  const { uniforms_NM } = options;
+  const { uniforms_NM, barred_NV } = options;
   const rows = rowsAtATime(logits_NV, options);
   if (rows >= N) return reduceRows(logits_NV, options);
   return scope(() => {
     const parts: Tensor[] = [];
     for (let start = 0; start < N; start += rows) {
       const part = (whole: Tensor) => narrow(whole, 0, start, Math.min(rows, N - start));
-      const uniforms = uniforms_NM === undefined ? undefined : part(uniforms_NM);
-      parts.push(reduceRows(part(logits_NV), { ...options, uniforms_NM: uniforms }));
+      const own = { uniforms_NM: uniforms_NM && part(uniforms_NM), barred_NV: barred_NV && part(barred_NV) };
+      parts.push(reduceRows(part(logits_NV), { ...options, ...own }));
     }
     return cat(parts);
   });
@@ -99,7 +106,7 @@ export function reduce(logits_NV: Tensor, options: ReduceOptions): Tensor {
 function reduceRows(logits_NV: Tensor, options: ReduceOptions): Tensor {
   const { sampling, needsMargin } = options;
   return scope(() => {
-    const allowed_NV = forbid(logits_NV, options.forbidden_V);
+    const allowed_NV = forbid(logits_NV, options);
     const best_N1 = argmax(allowed_NV, { dim: -1, keepdim: true });
     const centred_NV = sub(allowed_NV, gather(allowed_NV, 1, best_N1));
     clamp_(centred_NV, { min: removed });
@@ -118,6 +125,7 @@ function reduceRows(logits_NV: Tensor, options: ReduceOptions): Tensor {
       best_N1,
       needsMargin ? marginOf(sampled) : sub(best_N1, best_N1),
       narrow(token_NM, 1, 1, token_NM.shape[1]! - 1),
+      ...(options.top === undefined || options.top === 0 ? [] : plain.most(options.top)),
     ];
     return cat(
       columns.map((column) => convert(column, "float64", undefined)),
@@ -155,6 +163,12 @@ class Distribution {
 
   probability(token_NM: Tensor): Tensor {
     return div(gather(this.weight_NV, 1, token_NM), this.total_N1);
+  }
+
+  /** The k most probable tokens [N, k], and the logarithms of their probabilities. */
+  most(k: number): [Tensor, Tensor] {
+    const [logit_NK, token_NK] = topk(this.centred_NV, k, { dim: -1 });
+    return [token_NK, sub(logit_NK, log(this.total_N1))];
   }
 
   /** lse − Σ p z. */
@@ -226,5 +240,7 @@ function keepTopP(logits_NV: Tensor, p: number): Tensor {
 }
 
 /** Removes tokens however high the temperature: the same tensor if none are. */
-const forbid = (logits_NV: Tensor, forbidden_V: Tensor | undefined): Tensor =>
-  forbidden_V === undefined ? logits_NV : maskedFill(logits_NV, lt(forbidden_V, 0), removed);
+function forbid(logits_NV: Tensor, { forbidden_V, barred_NV }: ReduceOptions): Tensor {
+  const rest_NV = forbidden_V === undefined ? logits_NV : maskedFill(logits_NV, lt(forbidden_V, 0), removed);
+  return barred_NV === undefined ? rest_NV : maskedFill(rest_NV, barred_NV, removed);
+}

@@ -35,7 +35,8 @@ export function drawTransition(
 ): (probability_NV: Tensor, requests: readonly Request[]) => Tensor {
   return (probability_NV, requests) => {
     const draws = drawsOf(requests);
-    const uniforms = uniformsOf(requests, seed, draws);
+    const seeds = requests.map(() => seed);
+    const uniforms = uniformsOf(requests, seeds, draws);
     const { device, shape } = probability_NV;
     const uniforms_NM = tensor(uniforms, [shape[0]!, draws], { device });
     return drawInverseCdf(transitionWeights(probability_NV, requests), uniforms_NM);

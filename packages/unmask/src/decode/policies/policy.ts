@@ -35,6 +35,8 @@ export interface Plan extends Feed {
   readonly sees?: BlockCausal | undefined;
   /** Tokens drawn for each candidate; 1 by default. */
   readonly draws?: number | undefined;
+  /** Ids that may be drawn, of each candidate, at least one; undefined: any. A constraint's way to bind a policy. */
+  readonly allowed?: readonly (Int32Array | undefined)[] | undefined;
   /** Noise levels (sigma) before the step and after it, for networks, guides and judges that are told. */
   readonly noise?: { readonly before: number; readonly after: number } | undefined;
   /** How strongly a reward guides this forward; not at all without. */
@@ -76,6 +78,16 @@ export interface Proposal {
   readonly best: Int32Array;
   /** All tokens drawn, where the plan asks for several: draws[0] is `token`. */
   readonly draws?: readonly Int32Array[] | undefined;
+  /** The `count` most probable tokens of each candidate in the plain softmax, where they were asked for. */
+  readonly top?: TopTokens | undefined;
+}
+
+/** `count` entries a candidate, the most probable first; arrays are parallel. */
+export interface TopTokens {
+  readonly count: number;
+  readonly token: Int32Array;
+  /** Natural logarithm of the probability. */
+  readonly logprob: Float32Array;
 }
 
 export interface Decision {

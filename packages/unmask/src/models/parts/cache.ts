@@ -15,6 +15,8 @@ import {
   narrow,
   noGrad,
   scope,
+  select,
+  stack,
   type Tensor,
 } from "@unmask/torch";
 import { invariant } from "../../base/errors.ts";
@@ -82,6 +84,30 @@ export class KeyValueCache {
   layer(index: number): { keys: Tensor; values: Tensor } {
     const { keys, values } = this.buffers[index]!;
     return { keys: narrow(keys, 2, 0, this.used), values: narrow(values, 2, 0, this.used) };
+  }
+
+  /** A copy of columns from … to − 1 of all layers, [layers, 2, B, G, to − from, E]: keys, then values. */
+  copy(from: number, to: number): Tensor {
+    const parts = this.buffers.map(({ keys, values }) =>
+      stack([narrow(keys, 2, from, to - from), narrow(values, 2, from, to - from)]),
+    );
+    return stack(parts);
+  }
+
+  /** Appends columns that copy() gave, of this cache or another of its kind. */
+  append(columns: Tensor): void {
+    const count = columns.shape[4]!;
+    this.reserve(this.used + count);
+    scope(() =>
+      noGrad(() => {
+        this.buffers.forEach(({ keys, values }, layer) => {
+          const both = select(columns, 0, layer);
+          copy_(narrow(keys, 2, this.used, count), select(both, 0, 0));
+          copy_(narrow(values, 2, this.used, count), select(both, 0, 1));
+        });
+      }),
+    );
+    this.used += count;
   }
 
   dispose(): void {

@@ -26,12 +26,14 @@ import {
   scope,
   silu,
   type Tensor,
+  tensor,
 } from "@unmask/torch";
 import type { HeadRows } from "../../diffusion/head-chunks.ts";
 import type { CacheOptions, ForwardOptions, Network, NetworkSizes } from "../family.ts";
 import { KeyValueCache } from "./cache.ts";
 import { type PlannedCache, planCache } from "./cache-use.ts";
 import { RotaryTables } from "./rotary.ts";
+import { attendSegments, type PlannedSegment, placesOf, planSegments } from "./segments.ts";
 import { attentionBias, type Visibility } from "./visibility.ts";
 import { Weights } from "./weights.ts";
 
@@ -119,13 +121,17 @@ export const transformerSizes = (architecture: Architecture): NetworkSizes => {
 /** What is the same for all layers of one forward. */
 interface Pass {
   readonly products: ProductDtype;
-  readonly bias: Tensor | undefined;
   readonly cos: Tensor;
   readonly sin: Tensor;
-  readonly use: PlannedCache;
+  readonly sight: Sight;
   /** Places in the flattened B · L whose results the last layer gives; all by default. */
   readonly rows_N?: Tensor | undefined;
 }
+
+/** Who sees what: one description for all rows, or one for each of several sequences in the one row. */
+type Sight =
+  | { readonly segments?: undefined; readonly bias: Tensor | undefined; readonly use: PlannedCache }
+  | { readonly segments: readonly PlannedSegment[] };
 
 interface Outputs {
   readonly rows_N?: Tensor | undefined;
@@ -201,7 +207,8 @@ export class Transformer implements Network {
       x = block(before);
       if (states === undefined) before.dispose();
     }
-    pass.use.finish();
+    const { sight } = pass;
+    for (const { use } of sight.segments ?? [sight]) use.finish();
     return x;
   }
 
@@ -211,25 +218,44 @@ export class Transformer implements Network {
     options: ForwardOptions & { rows_N: Tensor | undefined },
     products: ProductDtype,
   ): Pass {
-    const [B, L] = x_BLD.shape as [number, number, number];
-    const use = planCache(options, [B, L]);
-    const { at, keys } = use;
-    checkShape("padding", options.padding, [B, keys]);
-    const columns = { at, queries: L, keys, device: x_BLD.device };
-    const visibility = options.visibility ?? this.architecture.visibility;
-    const bias = scope(() => attentionBias(visibility, columns, options.padding));
     const like =
       this.architecture.rotaryPrecision === "float32" && x_BLD.dtype === "bfloat16"
         ? convert(x_BLD, "float32", undefined)
         : x_BLD;
+    const hold = (one: Tensor | undefined) => one && (options.recompute?.hold(one) ?? one);
+    const { sight, places } = this.look(x_BLD, options, like);
+    const [cos, sin] = [hold(places.cos)!, hold(places.sin)!];
+    const held = sight.segments === undefined ? { ...sight, bias: hold(sight.bias) } : sight;
+    return { products, sight: held, cos, sin, rows_N: hold(options.rows_N) };
+  }
+
+  /** Who sees what, and the rotary tables of the fed positions in `like`'s dtype. */
+  private look(
+    x_BLD: Tensor,
+    options: ForwardOptions,
+    like: Tensor,
+  ): { sight: Sight; places: { cos: Tensor; sin: Tensor } } {
+    const [B, L] = x_BLD.shape as [number, number, number];
+    const { device } = x_BLD;
+    const own = this.architecture.visibility;
+    if (options.segments !== undefined) {
+      const shape = [B, L] as const;
+      const segments = planSegments(options.segments, options, { shape, device, visibility: own });
+      const fed = placesOf(segments);
+      const at = tensor(fed, undefined, { dtype: "int64", device });
+      return { sight: { segments }, places: this.rotary.at(at, Math.max(...fed) + 1, like) };
+    }
+    const use = planCache(options, [B, L]);
+    const { at, keys } = use;
+    checkShape("padding", options.padding, [B, keys]);
+    const columns = { at, queries: L, keys, device };
+    const bias = scope(() => attentionBias(options.visibility ?? own, columns, options.padding));
     const { positions } = options;
     const places =
       positions === undefined
         ? this.rotary.range(at, L, like)
         : this.rotary.at(positions, item(max(positions)) + 1, like);
-    const hold = (one: Tensor | undefined) => one && (options.recompute?.hold(one) ?? one);
-    const [cos, sin] = [hold(places.cos)!, hold(places.sin)!];
-    return { products, use, cos, sin, bias: hold(bias), rows_N: hold(options.rows_N) };
+    return { sight: { use, bias }, places };
   }
 
   /** Each half in a scope of its own: what it made is freed at once, as far as autograd does not hold it. */
@@ -270,8 +296,7 @@ export class Transformer implements Network {
       keys: turned(names.key, keyHeads, names.keyNorm),
       values: permute(project(names.value, keyHeads), [0, 2, 1, 3]),
     };
-    const { keys, values } = pass.use.write(i, fed);
-    const mixed_BHLE = attention(query_BHLE, keys, values, { bias: pass.bias });
+    const mixed_BHLE = look(i, query_BHLE, fed, pass.sight);
     const [B, H, L, E] = mixed_BHLE.shape as [number, number, number, number];
     return reshape(permute(mixed_BHLE, [0, 2, 1, 3]), [B, L, H * E]);
   }
@@ -279,6 +304,13 @@ export class Transformer implements Network {
   private norm(x: Tensor, name: string): Tensor {
     return rmsNorm(x, this.weights.get(`${name}.weight`), this.architecture.normEpsilon);
   }
+}
+
+/** Attention of layer `i` to what was fed and what is cached. */
+function look(i: number, query_BHLE: Tensor, fed: { keys: Tensor; values: Tensor }, sight: Sight): Tensor {
+  if (sight.segments !== undefined) return attendSegments(i, query_BHLE, fed, sight.segments);
+  const { keys, values } = sight.use.write(i, fed);
+  return attention(query_BHLE, keys, values, { bias: sight.bias });
 }
 
 /** Rotates in the tables' dtype, which may be wider than x's, and casts back. */
