@@ -13,6 +13,7 @@ import { addGrade } from "./grade-flags.ts";
 import { addLaunch } from "./launch-flags.ts";
 import { dashed, oneOf, positiveNumber, weightDtype, wholeNumber } from "./options.ts";
 import { reportOf } from "./report.ts";
+import { addServe } from "./serve-command.ts";
 import { hasColours, styles } from "./terminal.ts";
 
 const seed = wholeNumber("--seed", { least: 0, example: 0 });
@@ -45,6 +46,7 @@ export function program(): Command {
   addDistill(root);
   addGenerate(root, verb);
   addChat(root, verb);
+  addServe(root, verb);
   addMerge(root);
   addEval(root, verb);
   addSweep(root, verb);
