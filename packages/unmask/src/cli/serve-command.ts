@@ -30,7 +30,12 @@ export function addServe(root: Command, verb: Action): void {
 const addDoor = (command: Command): Command =>
   command
     .option("--host <name>", "address to listen on; 0.0.0.0 for all of this machine", "127.0.0.1")
-    .option("--port <n>", "0 for any free one", wholeNumber("--port", { least: 0, most: 65535, example: 8000 }), 8000)
+    .option(
+      "--port <n>",
+      "0 for any free one",
+      wholeNumber("--port", { least: 0, most: 65535, example: 8000 }),
+      8000,
+    )
     .option("--api-key-file <file>", "clients must give one of its keys, one a line (default: none needed)")
     .option("--allow-host <name>", "answer this name in the Host header too; several times", several)
     .option("--allow-origin <url>", "pages of this site may ask; several times", several)
@@ -40,14 +45,26 @@ const levels = ["debug", "info", "warn", "error", "silent"] as const;
 
 const addEngine = (command: Command): Command =>
   command
-    .option("--max-batch <n>", "sequences decoded at once", wholeNumber("--max-batch", { least: 1, example: 32 }))
-    .option("--max-queue <n>", "requests that may wait", wholeNumber("--max-queue", { least: 0, example: 256 }))
+    .option(
+      "--max-batch <n>",
+      "sequences decoded at once",
+      wholeNumber("--max-batch", { least: 1, example: 32 }),
+    )
+    .option(
+      "--max-queue <n>",
+      "requests that may wait",
+      wholeNumber("--max-queue", { least: 0, example: 256 }),
+    )
     .option(
       "--max-memory <mb>",
       "megabytes for running sequences",
       wholeNumber("--max-memory", { least: 1, example: 2048 }),
     )
-    .option("--threads <n>", "processor threads of an operator", wholeNumber("--threads", { least: 1, example: 2 }));
+    .option(
+      "--threads <n>",
+      "processor threads of an operator",
+      wholeNumber("--threads", { least: 1, example: 2 }),
+    );
 
 const { requestSeconds, sequences, bodyBytes } = usualLimits;
 

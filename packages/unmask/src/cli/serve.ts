@@ -108,7 +108,8 @@ function newLog(level: string): Logger {
 
 function announce({ model }: Engine, url: string, { json }: ServeFlags): void {
   const { id, family, usualDecoder } = model;
-  const line = json === true ? JSON.stringify({ url, model: id, family }) : `${id} at ${url} (${usualDecoder})`;
+  const line =
+    json === true ? JSON.stringify({ url, model: id, family }) : `${id} at ${url} (${usualDecoder})`;
   process.stdout.write(`${line}\n`);
 }
 

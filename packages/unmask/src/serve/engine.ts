@@ -16,7 +16,7 @@ export interface EngineRequest {
   readonly decoder?: string | undefined;
   readonly decoderOptions?: OptionValues | undefined;
   readonly maxNewTokens?: number | undefined;
-  /** Text behind the open columns, never changed: infilling. */
+  /** Text behind the open columns, never changed: infilling. No part of the texts that events report. */
   readonly suffix?: string | undefined;
   readonly seed?: number | undefined;
   readonly fidelity?: Fidelity | undefined;

@@ -61,12 +61,20 @@ const letters: Readonly<Record<CanvasToken["state"], string>> = {
   open: "o",
 };
 
+/** What a chunk holds besides its choices. */
+interface Extras {
+  readonly unmask?: object;
+  readonly usage?: object;
+  readonly canvas?: object;
+}
+
 class Stream {
   private readonly service: Service;
   private readonly exchange: Exchange;
   private readonly run: Run;
   private readonly outbox: Outbox;
   private readonly tally: Tally;
+  private isBegun = false;
 
   constructor(service: Service, exchange: Exchange, { run, outbox }: { run: Run; outbox: Outbox }) {
     this.service = service;
@@ -94,11 +102,9 @@ class Stream {
   }
 
   private begin(): void {
-    const { shape, asked } = this.run;
-    const unmask = { seed: asked.request.seed, decoder: asked.decoder };
     for (let i = 0; i < choiceCount(this.run); i++) {
-      const choice = shape.first(i);
-      if (choice !== undefined) this.chunk([choice], i === 0 ? { unmask } : {});
+      const choice = this.run.shape.first(i);
+      if (choice !== undefined) this.chunk([choice]);
     }
   }
 
@@ -151,10 +157,14 @@ class Stream {
     return told.status;
   }
 
-  private chunk(choices: readonly object[], more: object = {}, name?: string): void {
+  private chunk(choices: readonly object[], { unmask, ...more }: Extras = {}, name?: string): void {
     const { shape, id, created, model, asked } = this.run;
     const head = { id, object: shape.chunkObject, created, model, choices };
-    const data = JSON.stringify({ ...head, ...(asked.includeUsage ? { usage: null } : {}), ...more });
+    const usage = asked.includeUsage ? { usage: null } : {};
+    // The first chunk, whatever it is, says what the rest can be repeated with.
+    const ours = this.isBegun ? unmask : { seed: asked.request.seed, decoder: asked.decoder, ...unmask };
+    this.isBegun = true;
+    const data = JSON.stringify({ ...head, ...usage, ...more, unmask: ours });
     const isTaken = this.outbox.write(`${name === undefined ? "" : `event: ${name}\n`}data: ${data}\n\n`);
     if (isTaken || this.exchange.controller.signal.aborted) return;
     this.service.metrics.slowClients.inc();

@@ -53,9 +53,11 @@ export class ApiError extends Error {
   }
 }
 
-/** A field that cannot be served as it is. */
-export const badField = (param: string, message: string, code?: string): ApiError =>
-  new ApiError(400, `${short(param, longest.param)}: ${message}`, { param, code });
+/** A field that cannot be served as it is; the message names it if it does not yet. */
+export function badField(param: string, message: string, code?: string): ApiError {
+  const name = short(param, longest.param);
+  return new ApiError(400, message.startsWith(name) ? message : `${name}: ${message}`, { param, code });
+}
 
 /** What a client wrote, fit for a message. */
 export function short(text: string, length = 60): string {
@@ -89,10 +91,12 @@ export function toApiError(error: unknown, requestId: string): ApiError {
 
 const clientErrors: readonly string[] = ["UsageError", "ConfigError", "UnsupportedError"];
 
-/** The errors of generation name an option, or hold its value under its name. */
-function paramOf({ data }: UnmaskError): string | undefined {
+/** Errors of generation name an option in their data, or at least in their sentence. */
+function paramOf({ data, message }: UnmaskError): string | undefined {
   if (typeof data.param === "string") return data.param;
   if (typeof data.option === "string") return data.option;
   const [name] = Object.keys(data);
-  return name;
+  return name ?? mentioned.find((one) => message.includes(one));
 }
+
+const mentioned: readonly string[] = ["max_new_tokens", "suffix", "stop", "seed", "messages", "prompt"];

@@ -26,8 +26,8 @@ const message = z.strictObject({
   tool_call_id: text.optional(),
   reasoning_content: text.optional(),
   // What clients send back of an answer of ours.
-  refusal: z.unknown(),
-  annotations: z.unknown(),
+  refusal: z.unknown().optional(),
+  annotations: z.unknown().optional(),
 });
 
 const structures = {
