@@ -126,6 +126,8 @@ describe("right use", () => {
       distill: "method model data out resume dry-run schema seed steps minutes device dtype",
       generate: `model revision prompt suffix chat system max-new-tokens length count decoder ${decoderFlags} ${ending} fill-all trajectory batch-size adapter device dtype`,
       chat: `model revision system max-new-tokens decoder ${decoderFlags} ${ending} adapter device dtype`,
+      serve:
+        "model revision name host port api-key-file allow-host allow-origin log-level max-batch max-queue max-memory threads request-timeout shutdown-timeout max-body max-sequences max-connections adapter device dtype",
       merge: "model adapter out",
       eval: "model out resume dry-run limit seed",
       sweep: "model out resume dry-run limit seed",

@@ -86,8 +86,7 @@ export class ScriptedEngine implements Engine {
     let isWhole = false;
     try {
       if (!check()) return;
-      yield* this.write(request, { submitted, check });
-      isWhole = true;
+      isWhole = yield* this.write(request, { submitted, check });
     } finally {
       this.running--;
       if (isWhole) this.totals.finished++;
@@ -122,7 +121,7 @@ export class ScriptedEngine implements Engine {
   private async *write(
     request: EngineRequest,
     { submitted, check }: { submitted: number; check(): boolean },
-  ): AsyncGenerator<EngineEvent> {
+  ): AsyncGenerator<EngineEvent, boolean> {
     const { count = 1, prompt } = request;
     const texts = Array.from({ length: count }, (_, i) => (this.script.answer ?? echo)(request, i));
     const started = performance.now();
@@ -132,12 +131,13 @@ export class ScriptedEngine implements Engine {
     yield { type: "start", promptTokens, cachedTokens: 0 };
     for (const [index, text] of texts.entries()) {
       for await (const event of this.writeOne(request, index, words(text))) {
-        if (!check()) return;
+        if (!check()) return false;
         yield event;
       }
     }
     const now = performance.now();
     yield { type: "finish", queued: started - submitted, worked: now - started };
+    return true;
   }
 
   private async *writeOne(request: EngineRequest, index: number, all: string[]): AsyncGenerator<EngineEvent> {
