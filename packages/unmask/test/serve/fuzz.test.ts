@@ -1,0 +1,88 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { OverloadedError } from "../../src/serve/errors.ts";
+import { ScriptedEngine } from "../../src/serve/scripted-engine.ts";
+import { testApp } from "./app.ts";
+import { Fuzz } from "./fuzz.ts";
+import { rawClient, testServer } from "./port.ts";
+
+const isRight = (status: number): boolean =>
+  (status >= 200 && status < 300) || (status >= 400 && status < 500);
+
+/** Some requests find the queue full. */
+function newEngine(): ScriptedEngine {
+  let count = 0;
+  return new ScriptedEngine({
+    answer: ({ prompt }) => {
+      if (++count % 50 === 0) throw new OverloadedError("the queue is full", 1);
+      return typeof prompt === "string" ? prompt : "an answer";
+    },
+    pause: () => nextTurn(),
+  });
+}
+
+describe("10,000 requests that nobody should send", () => {
+  it("are answered with 2xx or 4xx, each with an id, and leave nothing behind", async () => {
+    const engine = newEngine();
+    const { app, lines } = testApp({ engine });
+    const fuzz = new Fuzz(8);
+    const counts = new Map<number, number>();
+    for (let i = 0; i < 10_000; i++) {
+      const { path, method, headers, body } = fuzz.next();
+      const request = new Request(`http://localhost${path}`, { method, headers, body: body ?? null });
+      const response = await app.fetch(request);
+      const text = await response.text();
+      counts.set(response.status, (counts.get(response.status) ?? 0) + 1);
+      const told = `request ${i}: ${method} ${path} ${String(body).slice(0, 500)}: ${text.slice(0, 300)}`;
+      expect(isRight(response.status), told).toBe(true);
+      expect(response.headers.get("x-request-id"), told).toMatch(/^[\w.:-]{1,64}$/);
+      if (response.status >= 400 && method !== "OPTIONS")
+        expect(JSON.parse(text).error.message, told).toBeTruthy();
+      if (response.headers.get("content-type")?.startsWith("text/event-stream")) {
+        expect(text.endsWith("data: [DONE]\n\n") || text.includes('"error"'), told).toBe(true);
+      }
+      lines.length = 0;
+    }
+    expect(engine.live).toBe(0);
+    // Every kind of answer was among them: the requests were neither all wrong nor all right.
+    for (const status of [200, 400, 403, 404, 405, 408, 415, 429]) {
+      expect(counts.get(status) ?? 0, `${status} of ${JSON.stringify([...counts])}`).toBeGreaterThan(0);
+    }
+    expect(counts.get(200)).toBeGreaterThan(1000);
+  });
+});
+
+describe("bytes that nobody should send", () => {
+  it("over 1,000 connections end in 2xx, 4xx or a closed connection, and the server lives", async () => {
+    const engine = newEngine();
+    const { server, port, url } = await testServer({ engine, limits: { bodySeconds: 0.2 } });
+    const fuzz = new Fuzz(9);
+    for (let round = 0; round < 20; round++) {
+      const clients = Array.from({ length: 50 }, (_, i) => {
+        const { path, method, headers, body = "" } = fuzz.next();
+        const length = Buffer.byteLength(body);
+        const head = Object.entries({ host: "localhost", ...headers, "content-length": String(length) });
+        const lines = head.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+        const bytes = Buffer.concat([
+          Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines}connection: close\r\n\r\n`),
+          Buffer.from(body),
+        ]);
+        // A third is whole, a third loses bytes in the middle, a third is cut off and goes away.
+        const cut = Math.floor((bytes.length * ((i * 7919) % 97)) / 97);
+        if (i % 3 === 1) bytes.fill(i, cut, cut + 3);
+        const client = rawClient(port);
+        client.socket.write(i % 3 === 2 ? bytes.subarray(0, cut) : bytes);
+        if (i % 3 === 2) setTimeout(() => client.socket.destroy(), i % 5);
+        return client;
+      });
+      await Promise.all(clients.map(({ closed }) => closed));
+      for (const { text } of clients) {
+        const status = /^HTTP\/1\.1 (\d+)/.exec(text())?.[1];
+        if (status !== undefined) expect(isRight(Number(status)), text().slice(0, 600)).toBe(true);
+      }
+    }
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    await expect.poll(() => engine.live).toBe(0);
+    await server.stop(0);
+  });
+});
