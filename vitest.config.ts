@@ -4,9 +4,19 @@ import { defineConfig } from "vitest/config";
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
-  resolve: { alias: { "@unmask/torch": source("packages/torch/src/index.ts") } },
+  resolve: {
+    alias: {
+      "@unmask/torch": source("packages/torch/src/index.ts"),
+      "#unmask": source("packages/unmask/src"),
+    },
+  },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts", "tools/**/*.test.ts"],
+    include: [
+      "packages/*/src/**/*.test.ts",
+      "packages/*/test/**/*.test.ts",
+      "apps/*/src/**/*.test.ts",
+      "tools/**/*.test.ts",
+    ],
     pool: "forks",
     testTimeout: 60_000,
   },

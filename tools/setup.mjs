@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
-// `node tools/setup.mjs [--build] [--quiet] [--no-system] [--json]`: everything a fresh clone needs, in four steps
-// (npm packages, libtorch, the native addon, TypeScript), each skipped when nothing it depends on has changed.
+// `node tools/setup.mjs [--build] [--quiet] [--no-system] [--json]`: everything a fresh clone needs, in steps
+// (npm packages, libtorch, the native addon, TypeScript, the inspector's page), each skipped when nothing it depends on has changed.
 // Plain JavaScript without dependencies, because it runs before `npm ci`; this file parses on old Nodes, so that
 // they get a sentence instead of a syntax error.
 

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { provideLibtorch } from "./engine.mjs";
 import { SetupFailure } from "./failure.mjs";
 import { realHost } from "./host.mjs";
+import { buildInspector } from "./inspector.mjs";
 import { acquireLock } from "./lock.mjs";
 import { buildNative } from "./native.mjs";
 import { installPackages } from "./packages.mjs";
@@ -29,8 +30,8 @@ import { buildTypeScript } from "./typescript.mjs";
  * @typedef {{ name: string, seconds: number, skipped: boolean }} Step
  */
 
-const help = `node tools/setup.mjs: npm packages, libtorch, a sandbox for generated programs, native addon and
-TypeScript; what is current is skipped.
+const help = `node tools/setup.mjs: npm packages, libtorch, a sandbox for generated programs, native addon,
+TypeScript and the inspector's page; what is current is skipped.
   --build      look for libtorch again and build even what seems current
   --quiet      print nothing when nothing has to be done
   --no-system  never install system packages (also: UNMASK_NO_SYSTEM=1)
@@ -82,6 +83,7 @@ async function setUp(context) {
   await timed("sandbox", () => provideSandbox(context));
   await timed("native build", () => buildNative(context, libtorch));
   await timed("TypeScript", () => buildTypeScript(context));
+  await timed("inspector", () => buildInspector(context));
   if (options.json) console.log(JSON.stringify({ libtorch, steps }));
   const line = summary(steps);
   if (!options.quiet || steps.some(({ skipped }) => !skipped)) say(line);

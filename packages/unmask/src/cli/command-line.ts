@@ -195,6 +195,18 @@ function addInspect(root: Command): void {
         (await import("./inspect-trajectory.ts")).trajectoryVerb(file, options),
       ),
     );
+  inspect
+    .command("open")
+    .description("a page in the browser: replay, training curves, evaluations")
+    .argument("[files...]", "trajectories, metrics.jsonl, or folders of runs and evaluations")
+    .option("--model <dir>", "the model that wrote the trajectories, where they hold no texts")
+    .option(
+      "--port <n>",
+      "of 127.0.0.1 (default: a free one)",
+      wholeNumber("--port", { least: 1, example: 8123 }),
+    )
+    .option("--no-browser", "print the address, start no browser")
+    .action(verb(async (options, files) => (await import("./inspect-open.ts")).openVerb(files, options)));
 }
 
 function addMerge(root: Command): void {

@@ -38,6 +38,7 @@ export interface GenerateFlags {
   readonly stopId?: readonly number[];
   readonly fillAll?: boolean;
   readonly trajectory?: string;
+  readonly recordProposals?: boolean;
   readonly batchSize?: number;
   readonly device: string;
   readonly dtype: "auto" | "float32" | "bfloat16" | "int8";
@@ -52,18 +53,22 @@ export async function generateVerb(flags: GenerateFlags): Promise<number> {
       "nothing to write with; give --model DIR, the folder of a run, as in --model runs/train",
     );
   }
+  if (flags.recordProposals === true && flags.trajectory === undefined) {
+    throw new UsageError("--record-proposals needs a file to record them in; give --trajectory out.parquet");
+  }
   const [{ generate }, { TrajectoryShard }] = await Promise.all([
     import("../generate/generate.ts"),
     import("../generate/trajectory-shard.ts"),
   ]);
   const { model, tokenizer } = await loadFor(flags.model, flags);
   const interrupt = onInterrupt(() => undefined);
-  const shard = flags.trajectory === undefined ? undefined : new TrajectoryShard(flags.trajectory);
+  const shard = flags.trajectory === undefined ? undefined : new TrajectoryShard(flags.trajectory, tokenizer);
   const options: GenerateOptions = {
     ...optionsOf(flags),
     batchSize: flags.batchSize ?? (showsCanvas(flags) ? 1 : undefined),
     frames: showsCanvas(flags),
     signal: interrupt.signal,
+    recordProposals: flags.recordProposals,
     onTrajectory: shard === undefined ? undefined : (one, header) => shard.add(one, header),
   };
   const viewer = flags.json ? jsonViewer(model, flags) : textViewer(tokenizer, flags);

@@ -24,6 +24,7 @@ export function addGenerate(root: Command, verb: Action): void {
   addDecoder(command)
     .option("--fill-all", "fill the whole canvas, whatever ends the text")
     .option("--trajectory <file>", "record what was written when: a Parquet file")
+    .option("--record-proposals", "and everything that was proposed at every forward, written or not")
     .option(
       "--batch-size <n>",
       "texts at a time; changes speed only",

@@ -1,9 +1,9 @@
 // The trajectory of one sequence, collected step by step as it is decoded.
 
-import type { Trajectory } from "../trajectory/record.ts";
+import type { Proposals, Trajectory } from "../trajectory/record.ts";
 import type { Canvas } from "./canvas.ts";
 import type { SequenceStep } from "./decode.ts";
-import type { Plan } from "./policies/policy.ts";
+import type { Plan, Proposal } from "./policies/policy.ts";
 
 export interface Finished {
   /** Columns of the prompt; what is behind it are the tokens. */
@@ -14,6 +14,11 @@ export interface Finished {
   readonly seconds: number;
 }
 
+export interface RecorderOptions {
+  /** Whether everything that was proposed is kept, written or not. */
+  readonly proposals?: boolean | undefined;
+}
+
 export class Recorder {
   private readonly confidence: Float32Array;
   private readonly entropy: Float32Array;
@@ -21,9 +26,12 @@ export class Recorder {
   private cached = 0;
 
   private readonly canvas: Canvas;
+  /** One a forward. */
+  private readonly proposed: Proposal[] | undefined;
 
-  constructor(canvas: Canvas) {
+  constructor(canvas: Canvas, { proposals = false }: RecorderOptions = {}) {
     this.canvas = canvas;
+    this.proposed = proposals ? [] : undefined;
     this.confidence = new Float32Array(canvas.length).fill(Number.NaN);
     this.entropy = new Float32Array(canvas.length).fill(Number.NaN);
   }
@@ -31,7 +39,10 @@ export class Recorder {
   /** Takes in one step of this sequence. */
   add({ forward, plan, proposal, decision }: SequenceStep): void {
     // A standing proposal was used again: no forward was spent.
-    if (forward >= this.fed.length) this.fed.push(this.feed(plan));
+    if (forward >= this.fed.length) {
+      this.fed.push(this.feed(plan));
+      this.proposed?.push(proposal);
+    }
     for (const i of decision.commit) {
       const column = proposal.columns[i]!;
       this.confidence[column] = proposal.plainProbability[i]!;
@@ -67,6 +78,20 @@ export class Recorder {
       cached: fed.map((one) => one.cached),
       finish_reason: finishReason,
       seconds,
+      ...(this.proposed === undefined ? {} : { proposals: joined(this.proposed, promptLength) }),
     };
   }
+}
+
+function joined(proposed: readonly Proposal[], promptLength: number): Proposals {
+  const all = (name: "token" | "plainProbability" | "plainEntropy" | "probability") =>
+    proposed.flatMap((one) => Array.from(one[name]));
+  return {
+    count: proposed.map(({ columns }) => columns.length),
+    column: proposed.flatMap(({ columns }) => Array.from(columns, (column) => column - promptLength)),
+    token: all("token"),
+    confidence: all("plainProbability"),
+    entropy: all("plainEntropy"),
+    probability: all("probability"),
+  };
 }

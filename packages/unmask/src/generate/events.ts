@@ -39,6 +39,8 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal | undefined;
   /** Gets the record of every finished sequence. */
   readonly onTrajectory?: ((trajectory: Trajectory, header: TrajectoryHeader) => void) | undefined;
+  /** Whether that record holds everything that was proposed, written or not; it is then many times larger. */
+  readonly recordProposals?: boolean | undefined;
 }
 
 export interface GeneratedSequence {

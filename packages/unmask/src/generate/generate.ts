@@ -7,7 +7,7 @@ import { type Tensor, tensor } from "@unmask/torch";
 import { type Canvas, newCanvas } from "../decode/canvas.ts";
 import { decode, type SequenceStep } from "../decode/decode.ts";
 import type { ReadyDecoder } from "../decode/decoder.ts";
-import { Recorder } from "../decode/recorder.ts";
+import { Recorder, type RecorderOptions } from "../decode/recorder.ts";
 import { maskColumn } from "../diffusion/objective.ts";
 import { classifierFree } from "../propose/guidance.ts";
 import { modelProposer } from "../propose/propose.ts";
@@ -95,7 +95,9 @@ async function* generateBatch(
   batch: Batch,
 ): AsyncGenerator<GenerateEvent> {
   const began = performance.now();
-  const sequences = batch.jobs.map((job) => begin(model, job, batch));
+  const sequences = batch.jobs.map((job) =>
+    begin(model, job, { ...batch, proposals: options.recordProposals }),
+  );
   const canvases = sequences.map(({ canvas }) => canvas);
   const policies = batch.jobs.map(({ decoder }) => decoder.policy);
   const stopsAtEnd = options.stopAtEnd !== false;
@@ -122,14 +124,14 @@ async function* generateBatch(
   }
 }
 
-function begin(model: Model, job: Job, { stop, stopIds }: Batch): Sequence {
+function begin(model: Model, job: Job, { stop, stopIds, proposals }: Batch & RecorderOptions): Sequence {
   const { prompt, newTokens, given, sequence, decoder } = job;
   const to = prompt.length + newTokens;
   const length = to + (decoder.extraColumns ?? 0);
   const canvas = newCanvas({ length, noiseId: maskIdOf(model), sequence, prompt, given });
   const text = new TextStream({ tokenizer: tokenizerOf(model), from: prompt.length, to, stop, stopIds });
   const blocks = new BlockEnds(canvas, decoder.policy.blocks?.(canvas) ?? [], to);
-  return { job, canvas, text, blocks, recorder: new Recorder(canvas) };
+  return { job, canvas, text, blocks, recorder: new Recorder(canvas, { proposals }) };
 }
 
 /** What became certain since the last call. */

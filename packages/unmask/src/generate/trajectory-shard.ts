@@ -3,18 +3,26 @@
 // a line a sequence, of which the whole ones can be read.
 
 import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { DataError, UnmaskError } from "../base/errors.ts";
+import { UnmaskError } from "../base/errors.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { encodeTrajectories, type TrajectoryFile } from "../trajectory/file.ts";
+import { parseJournal } from "../trajectory/journal.ts";
 import type { Trajectory, TrajectoryHeader } from "../trajectory/record.ts";
+import { textsFor } from "./token-texts.ts";
 
 export class TrajectoryShard {
   readonly path: string;
   private readonly journal: string;
+  private readonly tokenizer: Tokenizer | undefined;
   private header: TrajectoryHeader | undefined;
 
-  /** `path` of the Parquet file; an old journal of the same name is begun anew. */
-  constructor(path: string) {
+  /**
+   * `path` of the Parquet file; an old journal of the same name is begun anew. With a tokenizer, the texts of the
+   * tokens are kept in the file.
+   */
+  constructor(path: string, tokenizer?: Tokenizer) {
     this.path = path;
+    this.tokenizer = tokenizer;
     this.journal = `${path}.journal`;
     this.write(() => writeFileSync(this.journal, ""));
   }
@@ -36,8 +44,9 @@ export class TrajectoryShard {
       rmSync(this.journal, { force: true });
       return;
     }
-    const { header, rows } = readJournal(this.journal);
-    const bytes = encodeTrajectories(header, rows);
+    const file = readJournal(this.journal);
+    const texts = this.tokenizer === undefined ? undefined : textsFor(this.tokenizer, file);
+    const bytes = encodeTrajectories(file.header, file.rows, texts);
     this.write(() => {
       const temporary = `${this.path}.${process.pid}.tmp`;
       writeFileSync(temporary, bytes, { flush: true });
@@ -61,24 +70,5 @@ export class TrajectoryShard {
 }
 
 /** The whole lines of a journal; a last line that a kill cut off is left out. Throws a DataError. */
-export function readJournal(journal: string): TrajectoryFile {
-  const [head, ...lines] = readFileSync(journal, "utf8").split("\n").slice(0, -1);
-  if (head === undefined) {
-    throw new DataError(`${journal}: no sequence was finished yet, there is nothing to read`, { journal });
-  }
-  try {
-    const header = JSON.parse(head) as TrajectoryHeader;
-    return { header, rows: lines.map((line) => rowOf(JSON.parse(line) as Trajectory)) };
-  } catch (cause) {
-    throw new DataError(
-      `${journal}: no journal of trajectories, or damaged; generate them again`,
-      { journal },
-      { cause },
-    );
-  }
-}
-
-function rowOf(one: Trajectory): Trajectory {
-  const numbers = (values: readonly (number | null)[]) => values.map((value) => value ?? Number.NaN);
-  return { ...one, confidence: numbers(one.confidence), entropy: numbers(one.entropy) };
-}
+export const readJournal = (journal: string): TrajectoryFile =>
+  parseJournal(readFileSync(journal, "utf8"), journal);

@@ -9,9 +9,12 @@ import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import { ByteWriter, parquetWrite } from "hyparquet-writer";
 import { crc32 } from "../base/crc32.ts";
 import { DataError } from "../base/errors.ts";
-import { formatVersion, type Trajectory, type TrajectoryHeader } from "./record.ts";
+import { formatVersion, type Proposals, type Trajectory, type TrajectoryHeader } from "./record.ts";
+import type { TokenTexts } from "./token-texts.ts";
 
 const metadataKey = "unmask.trajectory";
+/** JSON of the texts of all tokens in the file; readers that do not know it lose nothing else. */
+const textsKey = "unmask.tokens";
 
 type Kind = "INT32" | "INT64" | "FLOAT" | "DOUBLE" | "STRING";
 
@@ -37,22 +40,65 @@ const lists = {
   cached: "INT32",
 } as const satisfies Partial<Record<keyof Trajectory, Kind>>;
 
-const columnNames = [...Object.keys(scalars), ...Object.keys(lists)] as (keyof Trajectory)[];
+/** Columns that a file has where proposals were recorded, as "proposal_count" and so on. */
+const proposalLists = {
+  count: "INT32",
+  column: "INT32",
+  token: "INT32",
+  confidence: "FLOAT",
+  entropy: "FLOAT",
+  probability: "FLOAT",
+} as const satisfies Record<keyof Proposals, Kind>;
+
+const proposalNames = Object.keys(proposalLists) as (keyof Proposals)[];
 
 const perToken = ["given", "reveal_step", "confidence", "entropy"] as const;
 const perForward = ["fed_from", "fed_length", "cached"] as const;
 
-/** A shard's bytes. */
-export function encodeTrajectories(header: TrajectoryHeader, rows: readonly Trajectory[]): Uint8Array {
+/** A shard's bytes; with the texts of its tokens, if they are given, it can be read without a tokenizer. */
+export function encodeTrajectories(
+  header: TrajectoryHeader,
+  rows: readonly Trajectory[],
+  texts?: TokenTexts,
+): Uint8Array {
   const writer = new ByteWriter();
+  const columns = columnsOf(rows);
+  const described = { key: metadataKey, value: JSON.stringify({ version: formatVersion, ...header }) };
   parquetWrite({
     writer,
-    schema: schema(),
-    columnData: columnNames.map((name) => ({ name, data: rows.map((row) => cell(name, row)) })),
-    kvMetadata: [{ key: metadataKey, value: JSON.stringify({ version: formatVersion, ...header }) }],
+    schema: schema(columns),
+    columnData: columns.map(({ name, cell }) => ({ name, data: rows.map(cell) })),
+    kvMetadata: [
+      described,
+      ...(texts === undefined ? [] : [{ key: textsKey, value: JSON.stringify(texts) }]),
+    ],
     createdBy: "unmask",
   });
   return sealed(new Uint8Array(writer.getBuffer()));
+}
+
+interface Column {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly isList: boolean;
+  readonly cell: (row: Trajectory) => unknown;
+}
+
+function columnsOf(rows: readonly Trajectory[]): Column[] {
+  const own = (table: Readonly<Record<string, Kind>>, isList: boolean): Column[] =>
+    (Object.entries(table) as [keyof Trajectory, Kind][]).map(([name, kind]) => {
+      const cell = (row: Trajectory) => (name === "sequence" ? BigInt(row.sequence) : row[name]);
+      return { name, kind, isList, cell };
+    });
+  const columns = [...own(scalars, false), ...own(lists, true)];
+  if (rows.every(({ proposals }) => proposals === undefined)) return columns;
+  const proposed = proposalNames.map((name) => ({
+    name: `proposal_${name}`,
+    kind: proposalLists[name],
+    isList: true,
+    cell: ({ proposals }: Trajectory) => proposals?.[name] ?? [],
+  }));
+  return [...columns, ...proposed];
 }
 
 const tag = new TextEncoder().encode("UCRC");
@@ -94,10 +140,7 @@ function checkSeal(bytes: Uint8Array, source: string): void {
   });
 }
 
-const cell = (name: keyof Trajectory, row: Trajectory) =>
-  name === "sequence" ? BigInt(row.sequence) : row[name];
-
-function schema() {
+function schema(columns: readonly Column[]) {
   const element = (name: string, kind: Kind) =>
     kind === "STRING"
       ? {
@@ -112,17 +155,17 @@ function schema() {
     { name: "list", repetition_type: "REPEATED" as const, num_children: 1 },
     element("element", kind),
   ];
-  const count = Object.keys(scalars).length + Object.keys(lists).length;
   return [
-    { name: "root", num_children: count },
-    ...Object.entries(scalars).map(([name, kind]) => element(name, kind)),
-    ...Object.entries(lists).flatMap(([name, kind]) => list(name, kind)),
+    { name: "root", num_children: columns.length },
+    ...columns.flatMap(({ name, kind, isList }) => (isList ? list(name, kind) : [element(name, kind)])),
   ];
 }
 
 export interface TrajectoryFile {
   readonly header: TrajectoryHeader;
   readonly rows: readonly Trajectory[];
+  /** Of the tokens in it, where they were recorded. */
+  readonly texts?: TokenTexts;
 }
 
 /** Reads a shard. `source` names it in messages. Throws a DataError if it is none, damaged, or of another version. */
@@ -132,10 +175,12 @@ export async function decodeTrajectories(bytes: Uint8Array, source: string): Pro
   try {
     const metadata = parquetMetadata(file);
     const objects = await parquetReadObjects({ file, metadata });
-    const stored = metadata.key_value_metadata?.find(({ key }) => key === metadataKey)?.value;
+    const stored = (wanted: string) => metadata.key_value_metadata?.find(({ key }) => key === wanted)?.value;
+    const texts = stored(textsKey);
     return {
-      header: readHeader(stored, source),
+      header: readHeader(stored(metadataKey), source),
       rows: objects.map((row, i) => readRow(row, `${source}, row ${i}`)),
+      ...(texts === undefined ? {} : { texts: JSON.parse(texts) as TokenTexts }),
     };
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
@@ -163,6 +208,8 @@ function readRow(row: Record<string, unknown>, place: string): Trajectory {
   for (const name of Object.keys(scalars)) read[name] = row[name];
   for (const name of Object.keys(lists)) read[name] = Array.from((row[name] ?? []) as ArrayLike<number>);
   read.sequence = Number(row.sequence);
+  const proposals = readProposals(row, place);
+  if (proposals !== undefined) read.proposals = proposals;
   const result = read as unknown as Trajectory;
   for (const name of perToken) {
     if (result[name].length === result.token_ids.length) continue;
@@ -176,4 +223,18 @@ function readRow(row: Record<string, unknown>, place: string): Trajectory {
     );
   }
   return result;
+}
+
+function readProposals(row: Record<string, unknown>, place: string): Proposals | undefined {
+  const entries = proposalNames.map((name): [keyof Proposals, number[]] => {
+    return [name, Array.from((row[`proposal_${name}`] ?? []) as ArrayLike<number>)];
+  });
+  const proposals = Object.fromEntries(entries) as unknown as Proposals;
+  if (proposals.count.length === 0) return undefined;
+  const total = proposals.count.reduce((sum, count) => sum + count, 0);
+  const isWhole =
+    proposals.count.length === Number(row.forwards) &&
+    entries.every(([name, values]) => name === "count" || values.length === total);
+  if (isWhole) return proposals;
+  throw new DataError(`${place}: the proposals do not fit the forwards; the file is damaged`);
 }

@@ -46,6 +46,27 @@ export interface Trajectory {
   readonly cached: readonly number[];
   readonly finish_reason: string;
   readonly seconds: number;
+  /** What every forward proposed; only where it was asked for, since it grows with tokens times forwards. */
+  readonly proposals?: Proposals | undefined;
+}
+
+/**
+ * All candidates of all forwards, one behind the other: those of forward 0, then of forward 1, and so on. Arrays but
+ * `count` are parallel.
+ */
+export interface Proposals {
+  /** Candidates of each forward; 0 where it only filled a cache. */
+  readonly count: readonly number[];
+  /** Place among `token_ids`; may lie behind them, where the text ended early. */
+  readonly column: readonly number[];
+  /** What would have been written. */
+  readonly token: readonly number[];
+  /** Its probability in the plain softmax. */
+  readonly confidence: readonly number[];
+  /** Entropy of that softmax, nats. */
+  readonly entropy: readonly number[];
+  /** Its probability in the sampling distribution, after temperature and filters. */
+  readonly probability: readonly number[];
 }
 
 export const formatVersion = 1;

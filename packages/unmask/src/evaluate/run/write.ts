@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { tokenizerOf } from "../../generate/load.ts";
+import { textsFor } from "../../generate/token-texts.ts";
 import { encodeTrajectories } from "../../trajectory/file.ts";
 import { jsonLines, jsonText, writeWhole } from "./files.ts";
 import { manifestJson } from "./manifest.ts";
@@ -33,7 +34,8 @@ export async function writeResults(
     writeWhole(join(folder, samplesFile(outcome.name)), jsonLines(sampleLines(outcome)));
     if (outcome.header === undefined) continue;
     const rows = outcome.rows.flatMap(({ written }) => written.map(({ trajectory }) => trajectory));
-    writeWhole(join(folder, trajectoryFile(outcome.name)), encodeTrajectories(outcome.header, rows));
+    const texts = textsFor(tokenizerOf(evaluated.model), { header: outcome.header, rows });
+    writeWhole(join(folder, trajectoryFile(outcome.name)), encodeTrajectories(outcome.header, rows, texts));
   }
   const timing = timingOf(own, { plan, record, setting });
   const facts = machine(engineVersion());
