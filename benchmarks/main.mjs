@@ -12,6 +12,7 @@ const benchmarks = {
   dtype: () => import("./dtype/main.mjs"),
   memory: () => import("./memory/main.mjs"),
   models: () => import("./models/main.mjs"),
+  "serve-load": () => import("./serve-load/main.mjs"),
   train: () => import("./train/main.mjs"),
   torch: () => import("./torch/main.mjs"),
 };
