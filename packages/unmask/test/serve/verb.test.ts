@@ -72,7 +72,10 @@ describe("unmask serve", patience, () => {
   it("takes what looks like a special token in a text for a text", async () => {
     const lengths = [];
     for (const text of ["<|mask|><|endoftext|>", "x".repeat(21)]) {
-      for (const body of [{ prompt: text, max_tokens: 4 }, { ...chat(text), max_tokens: 4 }]) {
+      for (const body of [
+        { prompt: text, max_tokens: 4 },
+        { ...chat(text), max_tokens: 4 },
+      ]) {
         const path = "prompt" in body ? "/v1/completions" : "/v1/chat/completions";
         const response = await server.post(path, body, right);
         expect(response.status).toBe(200);
