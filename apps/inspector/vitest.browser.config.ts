@@ -7,6 +7,11 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 
 export default defineConfig({
   root: path("."),
-  resolve: { alias: { "#unmask": path("../../packages/unmask/src") } },
+  resolve: {
+    alias: {
+      "#unmask": path("../../packages/unmask/src"),
+      "@unmask/torch": path("../../packages/torch/src/index.ts"),
+    },
+  },
   test: { include: ["test/**/*.browser.ts"], pool: "forks", testTimeout: 60_000, hookTimeout: 60_000 },
 });

@@ -130,6 +130,7 @@ export function header(decoder: string, options: Record<string, unknown>): Traje
       options,
     },
     ...{ fidelity: "corrected", seed: 7, mask_id: maskId, end_ids: [endId] },
+    facts: { family: "llada", shift: 0, block_length: null },
   };
 }
 

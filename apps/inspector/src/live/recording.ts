@@ -8,12 +8,16 @@ const maskId = 0;
 
 export class Recording {
   private last: Draft | undefined;
+  /** Of the first draft: servers may count steps from 0. */
+  private first = 1;
   private readonly revealed: number[] = [];
   private readonly tokens: WrittenToken[] = [];
   decoder = "";
   seed = 0;
 
-  addDraft(draft: Draft): void {
+  addDraft(told: Draft): void {
+    if (this.last === undefined) this.first = Math.min(1, told.step);
+    const draft = { ...told, step: told.step + 1 - this.first };
     // Drafts may be left out where the page reads too slowly: what is written now was written by now.
     [...draft.states].forEach((state, place) => {
       if ((state === "w" || state === "f") && this.revealed[place] === undefined)

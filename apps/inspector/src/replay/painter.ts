@@ -40,20 +40,17 @@ export class Painter {
     run.pieces.forEach((piece, place) => {
       const cell = document.createElement("span");
       cell.dataset.place = String(place);
-      cell.textContent = shown(piece);
+      // A space in front stays outside: lines break there, and a colour has no business in a margin.
+      const [space = ""] = /^ +(?=.)/s.exec(piece) ?? [];
+      cell.textContent = shown(piece.slice(space.length));
       cell.className = classOf(run, place, false);
       this.cells.push(cell);
+      if (place % blockLength === 0) blocks.push(document.createElement("div"));
+      blocks.at(-1)!.append(space, cell);
     });
-    if (run.pieces.length <= longestFlow) this.root.replaceChildren(...this.cells);
-    else {
-      for (let from = 0; from < this.cells.length; from += blockLength) {
-        const block = document.createElement("div");
-        block.className = "block";
-        block.append(...this.cells.slice(from, from + blockLength));
-        blocks.push(block);
-      }
-      this.root.replaceChildren(...blocks);
-    }
+    const isFlow = run.pieces.length <= longestFlow;
+    for (const block of blocks) block.className = isFlow ? "flow" : "block";
+    this.root.replaceChildren(...blocks);
   }
 
   setLevels(levels: Int8Array): void {

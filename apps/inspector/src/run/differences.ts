@@ -8,8 +8,8 @@ export interface Differences {
 }
 
 /** Places that differ, on each side; what only one run has differs. */
-export function differencesOf(left: Run, right: Run): Differences {
+export function differencesOf(left: Run, right: Run, by: "ids" | "pieces"): Differences {
   const differs = (own: Run, other: Run) =>
-    [...own.pieces.keys()].filter((place) => own.pieces[place] !== other.pieces[place]);
+    [...own[by].keys()].filter((place) => own[by][place] !== other[by][place]);
   return { left: differs(left, right), right: differs(right, left) };
 }

@@ -1,12 +1,15 @@
-// What another threshold would have committed at a step: the decoders' own rules, asked again of what was proposed then.
-// Where a file holds no proposals, a stricter threshold can still be answered: of what was committed, the confidence and
+// What another threshold would have committed at a step. Where the file says enough, the decoder itself is asked again
+// (rerun.ts); else its rule alone, without its blocks. Where a file holds no proposals, a stricter threshold can still be answered: of what was committed, the confidence and
 // the entropy are known.
 
+import type { OptionValues } from "#unmask/decode/decoder.ts";
 import { withinEntropy } from "#unmask/decode/policies/block-entropy.ts";
 import { select } from "#unmask/decode/policies/block-selection.ts";
 import { byFactor } from "#unmask/decode/policies/fast-dllm.ts";
 import { largest, largestAnd } from "#unmask/decode/policies/select.ts";
-import { type Order, placesAt, type Run } from "./run.ts";
+import type { Trajectory, TrajectoryHeader } from "#unmask/trajectory/record.ts";
+import { decidedAt, isRepeatable } from "./rerun.ts";
+import { type Order, type Proposed, placesAt, type Run } from "./run.ts";
 
 export interface Rule {
   readonly name: RuleName;
@@ -101,6 +104,25 @@ export function committedBy({ name, value }: Rule, candidates: Candidates): numb
   return select(proposal, selection, { quota: 1, sequence: 0, step: 0 });
 }
 
+/** The option of a decoder that a rule's value stands for; undefined where the decoder has another rule. */
+function changeFor(decoder: string, { name, value }: Rule): OptionValues | undefined {
+  if (decoder === "multi_block" && name === "entropy") return { threshold: value };
+  if (decoder === "block_entropy" && name === "entropy") return { entropy_threshold: value };
+  if (decoder === "fast_dllm" && name === "confidence")
+    return { confidence_threshold: value, factor: undefined };
+  if (decoder === "fast_dllm" && name === "factor") return { factor: value, confidence_threshold: undefined };
+  if (decoder === "block_diffusion" && name === "dynamic") {
+    return { remasking_strategy: "low_confidence_dynamic", dynamic_threshold: value };
+  }
+  if (decoder === "block_diffusion" && name === "bound") {
+    return { remasking_strategy: "entropy_bounded", entropy_bound: value };
+  }
+  return undefined;
+}
+
+/** How an answer came about, the surest way first. */
+export type Basis = "decoder" | "rule" | "committed";
+
 export interface Answer {
   /** Places that the rule commits and the run did as well. */
   readonly both: readonly number[];
@@ -108,8 +130,8 @@ export interface Answer {
   readonly more: readonly Candidate[];
   /** Places that only the run committed. */
   readonly less: readonly number[];
-  /** Whether everything that was proposed is known, or only what was committed. */
-  readonly complete: boolean;
+  /** By the decoder itself, by its rule alone, or from what was committed, because no more is known. */
+  readonly basis: Basis;
 }
 
 export interface Candidate {
@@ -119,36 +141,58 @@ export interface Candidate {
   readonly entropy: number;
 }
 
+/** A sequence as it was read, and as it is shown. */
+export interface Asked {
+  readonly opened: { readonly file: { readonly header: TrajectoryHeader } };
+  readonly row: Trajectory;
+  readonly run: Run;
+  readonly order: Order;
+}
+
 /** Asks a rule about the forward that led to a step (from 1 on). */
-export function whatIf(run: Run, order: Order, step: number, rule: Rule): Answer {
+export function whatIf({ opened, row, run, order }: Asked, step: number, rule: Rule): Answer {
   const committed = [...placesAt(order, step)].filter((place) => run.decoded[place] === 1);
-  const { proposed } = run;
-  const [from, to] = proposed === undefined ? [0, 0] : [proposed.start[step - 1]!, proposed.start[step]!];
-  const candidates: Candidates =
-    proposed === undefined
-      ? committedOnly(run, committed)
-      : {
-          columns: proposed.column.subarray(from, to),
-          token: proposed.token.subarray(from, to),
-          confidence: proposed.confidence.subarray(from, to),
-          entropy: proposed.entropy.subarray(from, to),
-          probability: proposed.probability.subarray(from, to),
-        };
-  const chosen = committedBy(rule, candidates);
-  const places = new Set(chosen.map((i) => candidates.columns[i]!));
-  const known = new Set(committed);
+  const candidates =
+    run.proposed === undefined ? committedOnly(run, committed) : candidatesOf(run.proposed, step);
+  const { header } = opened.file;
+  const change = changeFor(header.decoder, rule);
+  const byDecoder =
+    run.proposed !== undefined && change !== undefined && isRepeatable({ header, row })
+      ? decidedAt({ header, row }, step, change)
+      : undefined;
+  const places = byDecoder ?? committedBy(rule, candidates).map((i) => candidates.columns[i]!);
+  const isKnown = new Set(committed);
+  const isChosen = new Set(places);
   return {
-    both: committed.filter((place) => places.has(place)),
-    more: chosen
-      .filter((i) => !known.has(candidates.columns[i]!))
-      .map((i) => ({
-        place: candidates.columns[i]!,
-        text: proposed!.text(from + i),
-        confidence: candidates.confidence[i]!,
-        entropy: candidates.entropy[i]!,
-      })),
-    less: committed.filter((place) => !places.has(place)),
-    complete: proposed !== undefined,
+    both: committed.filter((place) => isChosen.has(place)),
+    // Behind the end of the text nothing is shown.
+    more: places
+      .filter((place) => !isKnown.has(place) && place < run.pieces.length)
+      .map((place) => candidateAt(run, step, place)),
+    less: committed.filter((place) => !isChosen.has(place)),
+    basis: byDecoder !== undefined ? "decoder" : run.proposed === undefined ? "committed" : "rule",
+  };
+}
+
+const spanOf = ({ start }: Proposed, step: number) => [start[step - 1]!, start[step]!] as const;
+
+function candidatesOf(proposed: Proposed, step: number): Candidates {
+  const [from, to] = spanOf(proposed, step);
+  return {
+    columns: proposed.column.subarray(from, to),
+    token: proposed.token.subarray(from, to),
+    confidence: proposed.confidence.subarray(from, to),
+    entropy: proposed.entropy.subarray(from, to),
+    probability: proposed.probability.subarray(from, to),
+  };
+}
+
+function candidateAt({ proposed }: Run, step: number, place: number): Candidate {
+  const [from] = spanOf(proposed!, step);
+  const at = from + candidatesOf(proposed!, step).columns.indexOf(place);
+  return {
+    ...{ place, text: proposed!.text(at) },
+    ...{ confidence: proposed!.confidence[at]!, entropy: proposed!.entropy[at]! },
   };
 }
 
@@ -159,15 +203,3 @@ const committedOnly = (run: Run, places: readonly number[]): Candidates => ({
   entropy: Float32Array.from(places, (place) => run.entropy[place]!),
   probability: Float32Array.from(places, (place) => run.confidence[place]!),
 });
-
-/** In how many forwards a rule commits exactly what the run did. */
-export function agreement(run: Run, order: Order, rule: Rule): { agree: number; forwards: number } {
-  let [agree, forwards] = [0, 0];
-  for (let step = 1; step <= run.forwards; step++) {
-    const { both, more, less } = whatIf(run, order, step, rule);
-    if (both.length + more.length + less.length === 0) continue;
-    forwards++;
-    if (more.length + less.length === 0) agree++;
-  }
-  return { agree, forwards };
-}

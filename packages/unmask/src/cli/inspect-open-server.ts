@@ -36,15 +36,16 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     return send(response, 403, "not for this host", "text/plain");
   if (method !== "GET" && method !== "HEAD") return send(response, 405, "only GET", "text/plain");
   const [path = "", query = ""] = url.split("?", 2);
-  const [, given = "", name = "", number = "", more = ""] = path.split("/");
+  const [, given = "", name = "", ...rest] = path.split("/");
   if (!isEqual(given, options.token)) return send(response, 404, "nothing here", "text/plain");
   if (name === "files") {
-    const file = /^\d+$/.test(number) ? options.files[Number(number)] : undefined;
+    const [number = "", more] = rest;
+    const file = /^\d+$/.test(number) && rest.length < 3 ? options.files[Number(number)] : undefined;
     if (file === undefined) return send(response, 404, "no such file", "text/plain");
-    return more === "texts"
-      ? sendTexts(response, file, options)
-      : sendFile(response, file, new URLSearchParams(query).get("from"));
+    if (more === "texts") return sendTexts(response, file, options);
+    if (more === undefined) return sendFile(response, file, new URLSearchParams(query).get("from"));
   }
+  if (rest.length > 0) return send(response, 404, "nothing here", "text/plain");
   if (name === "session.json") return send(response, 200, sessionOf(options), "application/json");
   const page = pageAt(options.pages, `/${name}`, null);
   if (page === undefined) return send(response, 404, "nothing here", "text/plain");

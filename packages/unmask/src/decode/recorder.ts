@@ -26,8 +26,8 @@ export class Recorder {
   private cached = 0;
 
   private readonly canvas: Canvas;
-  /** One a forward. */
-  private readonly proposed: Proposal[] | undefined;
+  /** One a forward, with the columns that were written. */
+  private readonly proposed: Proposed[] | undefined;
 
   constructor(canvas: Canvas, { proposals = false }: RecorderOptions = {}) {
     this.canvas = canvas;
@@ -41,10 +41,11 @@ export class Recorder {
     // A standing proposal was used again: no forward was spent.
     if (forward >= this.fed.length) {
       this.fed.push(this.feed(plan));
-      this.proposed?.push(proposal);
+      this.proposed?.push({ proposal, written: new Set() });
     }
     for (const i of decision.commit) {
       const column = proposal.columns[i]!;
+      this.proposed?.at(-1)?.written.add(column);
       this.confidence[column] = proposal.plainProbability[i]!;
       this.entropy[column] = proposal.plainEntropy[i]!;
     }
@@ -78,20 +79,30 @@ export class Recorder {
       cached: fed.map((one) => one.cached),
       finish_reason: finishReason,
       seconds,
-      ...(this.proposed === undefined ? {} : { proposals: joined(this.proposed, promptLength) }),
+      ...(this.proposed === undefined
+        ? {}
+        : { proposals: joined(this.proposed, canvas.length, promptLength) }),
     };
   }
 }
 
-function joined(proposed: readonly Proposal[], promptLength: number): Proposals {
-  const all = (name: "token" | "plainProbability" | "plainEntropy" | "probability") =>
-    proposed.flatMap((one) => Array.from(one[name]));
+interface Proposed {
+  readonly proposal: Proposal;
+  readonly written: Set<number>;
+}
+
+function joined(all: readonly Proposed[], length: number, promptLength: number): Proposals {
+  const list = (values: (one: Proposed) => Iterable<number>) => all.flatMap((one) => Array.from(values(one)));
   return {
-    count: proposed.map(({ columns }) => columns.length),
-    column: proposed.flatMap(({ columns }) => Array.from(columns, (column) => column - promptLength)),
-    token: all("token"),
-    confidence: all("plainProbability"),
-    entropy: all("plainEntropy"),
-    probability: all("probability"),
+    length: length - promptLength,
+    count: all.map(({ proposal }) => proposal.columns.length),
+    column: list(({ proposal }) => proposal.columns.map((column) => column - promptLength)),
+    token: list(({ proposal }) => proposal.token),
+    confidence: list(({ proposal }) => proposal.plainProbability),
+    entropy: list(({ proposal }) => proposal.plainEntropy),
+    probability: list(({ proposal }) => proposal.probability),
+    committed: list(({ proposal, written }) =>
+      proposal.columns.map((column) => (written.has(column) ? 1 : 0)),
+    ),
   };
 }

@@ -22,6 +22,11 @@ export function trajectoryHeader(
     seed: options.seed ?? 0,
     mask_id: maskIdOf(model),
     end_ids: request.stopIds,
+    facts: {
+      family: model.facts.family,
+      shift: model.facts.shift,
+      block_length: model.facts.blockLength ?? null,
+    },
   };
 }
 

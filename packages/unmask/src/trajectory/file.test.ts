@@ -116,3 +116,31 @@ describe("a file that is no shard", () => {
     }
   });
 });
+
+describe("what a shard may hold besides", () => {
+  const proposals = {
+    ...{ length: 16, count: [2, 0, 1, 0], column: [0, 15, 3], token: [5, 6, 7], committed: [1, 0, 1] },
+    confidence: [0.5, 0.25, 0.125],
+    entropy: [1.5, 2, 0.75],
+    probability: [0.5, 0.375, 1],
+  };
+  const texts = { between: "", texts: { 5: "a", 6: [240, 159], 7: "</script>" } };
+
+  it("is what was proposed, for some sequences or all, and the texts of the tokens", async () => {
+    const mixed = [{ ...rows[1]!, proposals }, rows[2]!];
+    const read = await decodeTrajectories(encodeTrajectories(header, mixed, texts), "shard");
+    expect(read).toEqual({ header, rows: mixed, texts });
+  });
+
+  it("costs nothing where there is none", async () => {
+    expect(encodeTrajectories(header, rows)).toEqual(bytes);
+    expect("texts" in (await decodeTrajectories(bytes, "shard"))).toBe(false);
+  });
+
+  it("is refused where it does not fit the forwards", async () => {
+    const wrong = [{ ...rows[1]!, proposals: { ...proposals, token: [5, 6] } }];
+    await expect(decodeTrajectories(encodeTrajectories(header, wrong), "shard")).rejects.toThrow(
+      "shard, row 0: the proposals do not fit the forwards",
+    );
+  });
+});

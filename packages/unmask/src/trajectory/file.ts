@@ -9,7 +9,13 @@ import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import { ByteWriter, parquetWrite } from "hyparquet-writer";
 import { crc32 } from "../base/crc32.ts";
 import { DataError } from "../base/errors.ts";
-import { formatVersion, type Proposals, type Trajectory, type TrajectoryHeader } from "./record.ts";
+import {
+  formatVersion,
+  type ProposalList,
+  type Proposals,
+  type Trajectory,
+  type TrajectoryHeader,
+} from "./record.ts";
 import type { TokenTexts } from "./token-texts.ts";
 
 const metadataKey = "unmask.trajectory";
@@ -42,12 +48,14 @@ const lists = {
 
 /** Columns that a file has where proposals were recorded, as "proposal_count" and so on. */
 const proposalLists = {
+  length: "INT32",
   count: "INT32",
   column: "INT32",
   token: "INT32",
   confidence: "FLOAT",
   entropy: "FLOAT",
   probability: "FLOAT",
+  committed: "INT32",
 } as const satisfies Record<keyof Proposals, Kind>;
 
 const proposalNames = Object.keys(proposalLists) as (keyof Proposals)[];
@@ -95,8 +103,8 @@ function columnsOf(rows: readonly Trajectory[]): Column[] {
   const proposed = proposalNames.map((name) => ({
     name: `proposal_${name}`,
     kind: proposalLists[name],
-    isList: true,
-    cell: ({ proposals }: Trajectory) => proposals?.[name] ?? [],
+    isList: name !== "length",
+    cell: ({ proposals }: Trajectory) => proposals?.[name] ?? (name === "length" ? 0 : []),
   }));
   return [...columns, ...proposed];
 }
@@ -226,15 +234,15 @@ function readRow(row: Record<string, unknown>, place: string): Trajectory {
 }
 
 function readProposals(row: Record<string, unknown>, place: string): Proposals | undefined {
-  const entries = proposalNames.map((name): [keyof Proposals, number[]] => {
-    return [name, Array.from((row[`proposal_${name}`] ?? []) as ArrayLike<number>)];
-  });
-  const proposals = Object.fromEntries(entries) as unknown as Proposals;
-  if (proposals.count.length === 0) return undefined;
-  const total = proposals.count.reduce((sum, count) => sum + count, 0);
-  const isWhole =
-    proposals.count.length === Number(row.forwards) &&
-    entries.every(([name, values]) => name === "count" || values.length === total);
-  if (isWhole) return proposals;
-  throw new DataError(`${place}: the proposals do not fit the forwards; the file is damaged`);
+  const list = (name: string) => Array.from((row[`proposal_${name}`] ?? []) as ArrayLike<number>);
+  const count = list("count");
+  if (count.length === 0) return undefined;
+  const total = count.reduce((sum, one) => sum + one, 0);
+  const names = proposalNames.filter((name) => name !== "length" && name !== "count");
+  const entries = names.map((name) => [name, list(name)] as const);
+  if (count.length !== Number(row.forwards) || entries.some(([, values]) => values.length !== total)) {
+    throw new DataError(`${place}: the proposals do not fit the forwards; the file is damaged`);
+  }
+  const lists = Object.fromEntries(entries) as Record<ProposalList, number[]>;
+  return { length: Number(row.proposal_length), count, ...lists };
 }

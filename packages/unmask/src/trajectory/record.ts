@@ -21,6 +21,13 @@ export interface TrajectoryHeader {
   readonly mask_id: number;
   /** Tokens that end a text. */
   readonly end_ids: readonly number[];
+  /** What of the model its decoder went by; absent in files of earlier versions. */
+  readonly facts?: {
+    readonly family: string;
+    readonly shift: 0 | 1;
+    /** null where the family has no blocks. */
+    readonly block_length: number | null;
+  };
 }
 
 /** One sequence. */
@@ -51,10 +58,12 @@ export interface Trajectory {
 }
 
 /**
- * All candidates of all forwards, one behind the other: those of forward 0, then of forward 1, and so on. Arrays but
+ * All candidates of all forwards, one behind the other: those of forward 0, then of forward 1, and so on. Lists but
  * `count` are parallel.
  */
 export interface Proposals {
+  /** Columns of the canvas behind the prompt; more than `token_ids` where the text ended early. */
+  readonly length: number;
   /** Candidates of each forward; 0 where it only filled a cache. */
   readonly count: readonly number[];
   /** Place among `token_ids`; may lie behind them, where the text ended early. */
@@ -67,6 +76,11 @@ export interface Proposals {
   readonly entropy: readonly number[];
   /** Its probability in the sampling distribution, after temperature and filters. */
   readonly probability: readonly number[];
+  /** 1 where it was written in that forward. */
+  readonly committed: readonly number[];
 }
+
+/** Names of the lists in it that are parallel to each other. */
+export type ProposalList = Exclude<keyof Proposals, "length" | "count">;
 
 export const formatVersion = 1;
