@@ -161,6 +161,11 @@ const unmask = {
       reason: "the processor threads of a worker's process",
     },
     {
+      file: "serve/worker/worker-main.ts",
+      may: ["torch"],
+      reason: "the processor threads of the engine's thread, and its count of tensors",
+    },
+    {
       file: "evaluate/tasks/user-module.ts",
       may: ["import()"],
       reason: "a task that a user wrote as a module of his own",

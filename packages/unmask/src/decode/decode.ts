@@ -114,7 +114,7 @@ interface Decided extends Planned {
 export class DecodeLoop {
   private readonly proposer: Proposer;
   private readonly running = new Map<number, Running>();
-  private planned: readonly Planned[] = [];
+  private planned = new Map<number, Planned>();
   private added = 0;
 
   constructor(proposer: Proposer) {
@@ -139,6 +139,7 @@ export class DecodeLoop {
     const sequence = this.running.get(row);
     if (sequence === undefined) return;
     this.running.delete(row);
+    this.planned.delete(row);
     this.proposer.finish?.(sequence.canvas);
   }
 
@@ -147,32 +148,27 @@ export class DecodeLoop {
     for (const row of [...this.running.keys()]) this.remove(row);
   }
 
-  /** The next forward of every sequence; those that are done leave. */
+  /** The next forward of every sequence that has none planned; those that are done leave. */
   plan(): Departure[] {
-    const planned: Planned[] = [];
     const left: Departure[] = [];
-    for (const sequence of [...this.running.values()]) {
-      const { row } = sequence;
+    for (const [row, sequence] of this.running) {
+      if (this.planned.has(row)) continue;
       try {
         const plan = nextPlan(sequence);
-        if (plan !== undefined) planned.push({ sequence, plan });
+        if (plan !== undefined) this.planned.set(row, { sequence, plan });
         else left.push({ row });
       } catch (error) {
         left.push({ row, error });
       }
     }
-    this.planned = planned;
     for (const { row } of left) this.remove(row);
     return left;
   }
 
-  /**
-   * The forward that was planned, of the sequences that are still here, and what came of it. Throws what the proposer
-   * throws; all sequences are then as they were planned.
-   */
+  /** The forward that was planned, and what came of it. Throws what the proposer or a judge throws. */
   async step(): Promise<LoopStep> {
-    const planned = this.planned.filter(({ sequence }) => this.running.has(sequence.row));
-    this.planned = [];
+    const planned = [...this.planned.values()];
+    this.planned.clear();
     if (planned.length === 0) return { steps: [], failed: [] };
     const requests = planned.map(({ sequence, plan }) => ({ canvas: sequence.canvas, plan }));
     const proposals = await this.proposer.propose(requests);

@@ -21,6 +21,8 @@ export class TextStream {
   /** Decoded and not given out: it may be the beginning of a stop string. */
   private held = "";
   private given = "";
+  /** Columns that were read and whose text is held, and where their text ends. */
+  private unshown: { readonly column: number; readonly end: number }[] = [];
   /** Column behind the last token of the text, once it is known. */
   end: number | undefined;
 
@@ -46,9 +48,18 @@ export class TextStream {
       const token = canvas.ids[this.next]!;
       this.next++;
       if (stopIds.includes(token) && canvas.given[this.next - 1] === 0) return fresh + this.close(true);
-      fresh += this.take(this.stream.push([token]));
+      const decoded = this.stream.push([token]);
+      const end = this.given.length + this.held.length + decoded.length;
+      this.unshown.push({ column: this.next - 1, end });
+      fresh += this.take(decoded);
     }
     return this.end === undefined && this.next >= to ? fresh + this.close(false) : fresh;
+  }
+
+  /** The columns whose text was given out since the last call; what a stop string or a stop token cut off never comes. */
+  shown(): number[] {
+    const count = this.unshown.findIndex(({ end }) => end > this.given.length);
+    return this.unshown.splice(0, count < 0 ? this.unshown.length : count).map(({ column }) => column);
   }
 
   /** Takes in decoded text; gives what can be no beginning of a stop string. */

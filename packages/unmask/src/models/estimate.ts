@@ -10,7 +10,7 @@ import {
   type ProductDtype,
 } from "@unmask/torch";
 import { UnsupportedError } from "../base/errors.ts";
-import { refuseDtype, type WeightDtype } from "./load.ts";
+import { type LoadedNetwork, refuseDtype, type WeightDtype } from "./load.ts";
 import type { ModelDescription, OpenModel } from "./open.ts";
 import { Ledger } from "./parts/ledger.ts";
 import { blockRows, rehearse } from "./parts/rehearsal.ts";
@@ -74,6 +74,41 @@ export function estimateMemory(model: ModelDescription | OpenModel, options: Est
   const peak = base + Math.max(loading, mapped + ledger.resident);
   const activations = Math.max(0, ledger.resident - before - logits);
   return { weights, cache, logits, activations, base, peak, products };
+}
+
+/** What one sequence asks of the forwards that it takes part in. */
+export interface SequenceLoad {
+  /** Columns of its largest forward. */
+  readonly fed: number;
+  /** Columns that its cache grows to; 0 without one. */
+  readonly cached: number;
+  /** Columns whose logits are wanted at most. */
+  readonly candidates: number;
+  readonly products: ProductDtype;
+}
+
+/** Bytes that a sequence takes beside the weights, at most: its cache, its part of a forward, its logits. */
+export function estimateSequence(
+  { family, config, facts, network }: LoadedNetwork,
+  { fed, cached, candidates, products }: SequenceLoad,
+): number {
+  const { dtype } = [...network.parameters.values()][0]!;
+  const inProducts = dtype === "float64" ? "float64" : products;
+  const stream = dtype === "bfloat16" && products === "bfloat16" ? "bfloat16" : wideOf(inProducts);
+  const ledger = new Ledger();
+  rehearse(ledger, family.sizes(config), {
+    ...{ rows: 1, length: fed, vocabularySize: 1 },
+    stream: dtypes[stream].bytes,
+    products: dtypes[inProducts].bytes,
+    stored: dtypes[dtype].bytes,
+    fusedAttention: operator("aten::scaled_dot_product_attention").exists,
+  });
+  const shape = cached > 0 ? family.cacheShape?.(config) : undefined;
+  const cache =
+    shape === undefined
+      ? 0
+      : 2 * shape.layers * shape.keyHeads * cached * shape.headSize * dtypes[inProducts].bytes;
+  return ledger.resident + cache + candidates * facts.vocabularySize * dtypes[wideOf(inProducts)].bytes;
 }
 
 const wideOf = (products: Dtype): Dtype => (products === "float64" ? "float64" : "float32");

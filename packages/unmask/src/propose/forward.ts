@@ -159,8 +159,9 @@ function barredOf(asked: readonly Request[], logits_NV: Tensor): Tensor | undefi
     for (let i = 0; i < plan.candidates.length; i++, row++) {
       const allowed = plan.allowed?.[i];
       if (allowed === undefined) continue;
-      barred.fill(1, row * V, (row + 1) * V);
-      for (const token of allowed) barred[row * V + token] = 0;
+      for (let token = 0; token < V; token++) {
+        barred[row * V + token] = 1 - ((allowed[token >>> 5]! >>> (token & 31)) & 1);
+      }
     }
   }
   return tensor(barred, [N, V], { dtype: "bool", device: logits_NV.device });

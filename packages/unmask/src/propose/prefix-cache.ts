@@ -4,7 +4,7 @@
 // Columns are held in chunks of whole blocks. A chunk is found by its ids and by the chunk before it, compared as they
 // are, never by a hash. Least recently used chunks go first, the end of a text before its beginning.
 
-import { keep, noGrad, scope, type Tensor } from "@unmask/torch";
+import { dtypes, keep, noGrad, scope, type Tensor } from "@unmask/torch";
 import type { KeyValueCache } from "../models/parts/cache.ts";
 
 interface Chunk {
@@ -57,7 +57,7 @@ export class PrefixCache {
     while (next !== undefined) {
       const from = keys.length * step;
       const columns = scope(() => noGrad(() => keep(cache.copy(from, from + step))));
-      const bytes = columns.size * (cache.layer(0).keys.dtype === "bfloat16" ? 2 : 4);
+      const bytes = columns.size * dtypes[cache.shape.dtype].bytes;
       this.touch(keys);
       if (!this.makeRoom(bytes, keys.length)) {
         columns.dispose();

@@ -26,6 +26,8 @@ export interface EngineRequest {
   readonly topLogprobs?: number | undefined;
   /** Whether canvas events are wanted. */
   readonly canvas?: boolean | undefined;
+  /** Who asks, for a fair share of the batch: requests of one client share its turns. All the same one by default. */
+  readonly client?: string | undefined;
   /** Milliseconds from submission after which the request is dropped with a DeadlineError. */
   readonly deadline?: number | undefined;
 }

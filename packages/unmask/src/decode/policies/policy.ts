@@ -35,8 +35,11 @@ export interface Plan extends Feed {
   readonly sees?: BlockCausal | undefined;
   /** Tokens drawn for each candidate; 1 by default. */
   readonly draws?: number | undefined;
-  /** Ids that may be drawn, of each candidate, at least one; undefined: any. A constraint's way to bind a policy. */
-  readonly allowed?: readonly (Int32Array | undefined)[] | undefined;
+  /**
+   * Sets of ids that may be drawn, one of each candidate: bit id & 31 of word id >>> 5, at least one set; undefined: any.
+   * A constraint wraps a policy: it adds these to the policy's plans and vetoes what of its decisions does not go together.
+   */
+  readonly allowed?: readonly (Uint32Array | undefined)[] | undefined;
   /** Noise levels (sigma) before the step and after it, for networks, guides and judges that are told. */
   readonly noise?: { readonly before: number; readonly after: number } | undefined;
   /** How strongly a reward guides this forward; not at all without. */
