@@ -13,6 +13,7 @@ const benchmarks = {
   memory: () => import("./memory/main.mjs"),
   models: () => import("./models/main.mjs"),
   "serve-load": () => import("./serve-load/main.mjs"),
+  serve: () => import("./serve/main.mjs"),
   train: () => import("./train/main.mjs"),
   torch: () => import("./torch/main.mjs"),
 };

@@ -20,7 +20,7 @@ beforeAll(async () => {
     await alone(model, { prompt: "a".repeat(60), maxNewTokens: 30 });
     models[family] = model;
   }
-});
+}, 60_000);
 afterAll(() => {
   for (const model of Object.values(models)) model.dispose();
   rmSync(root, { recursive: true, force: true });

@@ -215,7 +215,8 @@ async function startWorker(options: WorkerOptions): Promise<{ worker: Worker; mo
       reject(new UnmaskError(`the engine ended while it loaded (exit code ${code})`)),
     );
   });
-  worker.removeAllListeners();
+  // Without a name this would also remove what Node itself listens to.
+  for (const event of ["message", "error", "exit"]) worker.removeAllListeners(event);
   if (message.type === "ready") return { worker, model: message.model };
   await worker.terminate();
   throw message.type === "failed" ? errorOf(message.error) : new Error(`unexpected ${message.type}`);
