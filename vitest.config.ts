@@ -5,16 +5,17 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   resolve: {
-    alias: {
-      "@unmask/torch": source("packages/torch/src/index.ts"),
-      "#unmask": source("packages/unmask/src"),
-    },
+    alias: [
+      { find: /^@unmask\/torch$/, replacement: source("packages/torch/src/index.ts") },
+      { find: /^#unmask/, replacement: source("packages/unmask/src") },
+    ],
   },
   test: {
     include: [
       "packages/*/src/**/*.test.ts",
       "packages/*/test/**/*.test.ts",
       "apps/*/src/**/*.test.ts",
+      "packages/torch/setup/*.test.ts",
       "tools/**/*.test.ts",
     ],
     pool: "forks",

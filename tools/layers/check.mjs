@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { filesBelow } from "../setup/stamp.mjs";
+import { filesBelow } from "../../packages/torch/setup/stamp.mjs";
 import { importsOf } from "./imports.mjs";
 
 /**
@@ -53,7 +53,7 @@ function checkFile(root, source, one, file) {
   const allowed = one.exceptions.filter((exception) => exception.file === inside).flatMap(({ may }) => may);
   const from = { folder, rule: one.folders[folder], allowed };
   return importsOf(readFileSync(file, "utf8")).flatMap(({ name, line }) => {
-    const wrong = judge(from, targetOf(name, source, file));
+    const wrong = judge(from, targetOf(name, source, file, one.beside));
     return wrong === undefined ? [] : [{ file: shown, line, message: `${folder || "index.ts"} ${wrong}` }];
   });
 }
@@ -67,12 +67,15 @@ function checkFile(root, source, one, file) {
  * @param {string | undefined} name as written in the import
  * @param {string} source
  * @param {string} file
+ * @param {string[]} [beside]
  * @returns {Target}
  */
-function targetOf(name, source, file) {
+function targetOf(name, source, file, beside = []) {
   if (name === undefined) return { kind: "computed", name: "" };
   if (name.startsWith(".")) {
     const path = relative(source, resolve(dirname(file), name)).replaceAll(sep, "/");
+    const neighbour = beside.find((folder) => path.startsWith(`../${folder}/`));
+    if (neighbour !== undefined) return { kind: "folder", name: neighbour, path };
     if (path.startsWith("..")) return { kind: "outside", name };
     if (isTest(`/${path}`)) return { kind: "test", name };
     return { kind: "folder", name: path.includes("/") ? (path.split("/")[0] ?? "") : "index.ts", path };

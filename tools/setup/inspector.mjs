@@ -4,8 +4,8 @@
 
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
-import { SetupFailure } from "./failure.mjs";
-import { filesBelow, hashTimes, readStamp, writeStamp } from "./stamp.mjs";
+import { SetupFailure } from "../../packages/torch/setup/failure.mjs";
+import { filesBelow, hashTimes, readStamp, writeStamp } from "../../packages/torch/setup/stamp.mjs";
 
 /**
  * @param {import("./main.mjs").Context} context

@@ -2,9 +2,9 @@
 // The npm packages: `npm ci` unless node_modules already holds what package-lock.json says.
 
 import { join } from "node:path";
-import { SetupFailure } from "./failure.mjs";
-import { run } from "./run.mjs";
-import { hashContents, isStamped, writeStamp } from "./stamp.mjs";
+import { SetupFailure } from "../../packages/torch/setup/failure.mjs";
+import { run } from "../../packages/torch/setup/run.mjs";
+import { hashContents, isStamped, writeStamp } from "../../packages/torch/setup/stamp.mjs";
 
 /**
  * @param {import("./main.mjs").Context} context
@@ -42,7 +42,7 @@ function inputs(root) {
 
 /**
  * @param {string} root
- * @param {import("./host.mjs").Host} host
+ * @param {import("../../packages/torch/setup/host.mjs").Host} host
  */
 function isCurrent(root, host) {
   const wanted = host.read(join(root, "package-lock.json"));

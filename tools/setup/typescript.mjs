@@ -3,9 +3,9 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { SetupFailure } from "./failure.mjs";
-import { run } from "./run.mjs";
-import { filesBelow, hashTimes, isStamped, writeStamp } from "./stamp.mjs";
+import { SetupFailure } from "../../packages/torch/setup/failure.mjs";
+import { run } from "../../packages/torch/setup/run.mjs";
+import { filesBelow, hashTimes, isStamped, writeStamp } from "../../packages/torch/setup/stamp.mjs";
 
 const packages = ["packages/torch", "packages/unmask"];
 

@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { hashContents, isStamped, writeStamp } from "../setup/stamp.mjs";
+import { hashContents, isStamped, writeStamp } from "../../packages/torch/setup/stamp.mjs";
 
 /** Made by builds in the copy; never taken from here, never deleted there. */
 const products = new Set(["node_modules", "dist", "build", ".unmask"]);

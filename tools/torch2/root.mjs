@@ -4,14 +4,14 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { SetupFailure } from "../setup/failure.mjs";
-import { cacheFolder, onPath } from "../setup/host.mjs";
+import { SetupFailure } from "../../packages/torch/setup/failure.mjs";
+import { cacheFolder, onPath } from "../../packages/torch/setup/host.mjs";
 import { debianMirror, parseDeb822, parseOneLine } from "./mirror.mjs";
 
 const packages = "libtorch-dev,g++,cmake,make,libopenblas0-openmp,python3-torch";
 
 /**
- * @param {import("../setup/host.mjs").Host} host
+ * @param {import("../../packages/torch/setup/host.mjs").Host} host
  * @param {(line: string) => void} say
  * @returns {string} the folder
  */
@@ -29,7 +29,7 @@ export function trixieRoot(host, say) {
 }
 
 /**
- * @param {import("../setup/host.mjs").Host} host
+ * @param {import("../../packages/torch/setup/host.mjs").Host} host
  * @param {string} folder
  * @param {(line: string) => void} say
  */

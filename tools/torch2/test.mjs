@@ -6,9 +6,9 @@
 
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
-import { SetupFailure } from "../setup/failure.mjs";
-import { realHost } from "../setup/host.mjs";
-import { acquireLock } from "../setup/lock.mjs";
+import { SetupFailure } from "../../packages/torch/setup/failure.mjs";
+import { realHost } from "../../packages/torch/setup/host.mjs";
+import { acquireLock } from "../../packages/torch/setup/lock.mjs";
 import { installPackages } from "../setup/packages.mjs";
 import { copyTree } from "./copy.mjs";
 import { trixieRoot } from "./root.mjs";
@@ -27,7 +27,15 @@ async function main(args) {
     throw new SetupFailure("this makes a chroot, which needs Linux and root: run it with sudo.", 2);
   const release = await acquireLock(join(repository, ".unmask", "torch2", "lock"), { say });
   try {
-    await installPackages({ root: repository, host, options, say, exclusive: async () => {} });
+    await installPackages({
+      root: repository,
+      state: "",
+      torch: "",
+      host,
+      options,
+      say,
+      exclusive: async () => {},
+    });
     const folder = trixieRoot(host, say);
     copyTree(repository, join(folder, "repo"));
     const setUp = inside(folder, ["node", "tools/setup.mjs", "--no-system"]);

@@ -1,7 +1,7 @@
 // The addon as TypeScript sees it. Only src/core may import this file; everybody else uses typed functions.
 
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { locateAddon, setupCommand } from "../../setup/locate.mjs";
 
 export interface Native {
   /** Arguments and results of calls as tagged numbers; the layout is in native/values.h. */
@@ -82,15 +82,19 @@ export interface WorldOptions {
   nccl: boolean;
 }
 
-// Both src/core and dist/core lie two folders below the package.
-const addonPath = fileURLToPath(new URL("../../build/unmask_torch.node", import.meta.url));
-
 function load(): Native {
+  const path = locateAddon();
+  if (path === undefined)
+    throw new Error(
+      `The libtorch addon could not be loaded (it is not built yet). Run "${setupCommand}" to build it.`,
+    );
   try {
-    return createRequire(import.meta.url)(addonPath) as Native;
+    return createRequire(import.meta.url)(path) as Native;
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new Error(`The libtorch addon could not be loaded (${reason}). Run "npm run setup" to build it.`);
+    throw new Error(
+      `The libtorch addon could not be loaded (${reason}). Run "${setupCommand}" to build it anew.`,
+    );
   }
 }
 

@@ -55,6 +55,7 @@ export function program(): Command {
   addGrade(root).action(verb(async (options) => (await import("./grade.ts")).gradeVerb(options)));
   addForward(root);
   addInspect(root);
+  addSetup(root);
   addDoctor(root);
   addQuickstart(root);
   addLanguage(root);
@@ -217,6 +218,20 @@ function addMerge(root: Command): void {
     .option("--adapter <dir>", "folder with adapter_config.json and adapter_model.safetensors (required)")
     .option("--out <dir>", "new folder for the model (required)")
     .action(verb(async (options) => (await import("./merge.ts")).mergeVerb(options)));
+}
+
+function addSetup(root: Command): void {
+  root
+    .command("setup")
+    .description("find or fetch libtorch and build the addon that reaches it; needed once after npm install")
+    .option(
+      "--download <build>",
+      "take the official libtorch: cpu or cuda",
+      oneOf("--download", ["cpu", "cuda"]),
+    )
+    .option("--no-system", "never install system packages (also: UNMASK_NO_SYSTEM=1)")
+    .option("--build", "look for libtorch again and build even what seems current")
+    .action(verb(async (options) => (await import("./setup.ts")).setupVerb(options)));
 }
 
 function addDoctor(root: Command): void {

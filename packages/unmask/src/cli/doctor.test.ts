@@ -53,6 +53,7 @@ describe("render", () => {
     memory: { total_bytes: 2 ** 33, free_bytes: 2 ** 32 },
     sandbox: { name: "bubblewrap", filtered: true, python: "/usr/bin/python3", rejected: [] },
     torch: engine,
+    setup: null,
     warnings: [],
   };
 
@@ -74,7 +75,18 @@ describe("render", () => {
     expect(render({ ...facts, sandbox: none })).toContain("programs are not run: bwrap is not installed");
   });
 
-  it("leaves the engine out where it could not be loaded", () => {
-    expect(render({ ...facts, torch: null })).not.toContain("libtorch");
+  it("says what there is of an engine that could not be loaded, and what it lacks", () => {
+    const setup = {
+      addon: null,
+      libtorch: null,
+      rejected: ["/usr/bin/python3: it has no PyTorch"],
+      missing: ["libtorch-dev", "cmake"],
+      next: "run: npx unmask setup",
+    };
+    const text = render({ ...facts, torch: null, setup });
+    expect(text).toContain("none that can be used; not /usr/bin/python3: it has no PyTorch");
+    expect(text).toMatch(/^addon +not built$/m);
+    expect(text).toMatch(/^missing +libtorch-dev, cmake$/m);
+    expect(text).not.toContain("GFLOP/s");
   });
 });

@@ -2,6 +2,7 @@
 
 import { readFileSync, realpathSync } from "node:fs";
 import { availableParallelism, cpus, freemem, homedir, release } from "node:os";
+import type { Survey } from "@unmask/torch/setup";
 import { describeIsolation, type IsolationReport } from "../grade/sandbox.ts";
 import { memoryLimit } from "../models/memory.ts";
 import { gigabytes } from "./numbers.ts";
@@ -36,6 +37,8 @@ export interface Facts {
   /** What keeps generated programs from this machine. */
   readonly sandbox: IsolationReport;
   readonly torch: Engine | null;
+  /** Where the engine cannot be loaded: what there is of it, what it lacks, and what to do. */
+  readonly setup: Survey | null;
   readonly warnings: readonly string[];
 }
 
@@ -77,9 +80,11 @@ async function gather(): Promise<Facts> {
       cuda_devices: cudaDevices,
     };
     const bfloat16_flags = torch.bfloat16Flags();
-    return { ...common, bfloat16_flags, torch: engine, warnings: warningsOf(engine) };
+    return { ...common, bfloat16_flags, torch: engine, setup: null, warnings: warningsOf(engine) };
   } catch (error) {
-    return { ...common, bfloat16_flags: [], torch: null, warnings: [reportOf(error).message] };
+    const setup = (await import("@unmask/torch/setup")).survey();
+    const warnings = [reportOf(error).message, setup.next];
+    return { ...common, bfloat16_flags: [], torch: null, setup, warnings };
   }
 }
 
@@ -156,7 +161,7 @@ export function warningsOf({ blas, product_gflops: speed, dtype_auto }: Engine):
   return warnings;
 }
 
-export function render({ torch, ...facts }: Facts): string {
+export function render({ torch, setup, ...facts }: Facts): string {
   const rows: [string, string][] = [
     ["unmask", facts.unmask],
     ["node", `${facts.node} on ${facts.platform}`],
@@ -177,9 +182,20 @@ export function render({ torch, ...facts }: Facts): string {
       ["CUDA devices", torch.cuda_devices === 0 ? "none" : String(torch.cuda_devices)],
     );
   }
+  if (setup !== null) rows.push(...setupRows(setup));
   rows.push(["sandbox", sandboxRow(facts.sandbox)]);
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+}
+
+function setupRows({ addon, libtorch, rejected, missing }: Survey): [string, string][] {
+  const found =
+    libtorch === null ? "none that can be used" : `${libtorch.version} (${tidy(libtorch.prefix)})`;
+  return [
+    ["libtorch", [found, ...rejected.map((one) => `not ${tidy(one)}`)].join("; ")],
+    ["addon", tidy(addon ?? undefined) ?? "not built"],
+    ["missing", missing.join(", ") || "nothing of the system"],
+  ];
 }
 
 function sandboxRow({ name, filtered, python, rejected }: IsolationReport): string {

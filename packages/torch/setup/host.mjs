@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
+import { cacheFolder as cacheOf } from "./locate.mjs";
 
 /**
  * @typedef {object} Answer
@@ -18,6 +19,7 @@ import { delimiter, join } from "node:path";
  * @property {string} platform as process.platform
  * @property {string} arch as process.arch
  * @property {string} home
+ * @property {boolean} glibc whether Node runs on the GNU C library
  * @property {boolean} root whether we are the super-user
  * @property {(path: string) => boolean} exists
  * @property {(path: string) => string | undefined} read undefined when the file cannot be read
@@ -33,6 +35,7 @@ export function realHost() {
     platform: process.platform,
     arch: process.arch,
     home: homedir(),
+    glibc: /"glibcVersionRuntime"/.test(JSON.stringify(process.report?.getReport() ?? {})),
     root: process.getuid?.() === 0,
     exists: existsSync,
     read(path) {
@@ -72,5 +75,5 @@ export function onPath(host, ...names) {
  * @param {Host} host
  */
 export function cacheFolder(host) {
-  return host.env.UNMASK_CACHE || join(host.env.XDG_CACHE_HOME || join(host.home, ".cache"), "unmask");
+  return cacheOf(host.env, host.home);
 }

@@ -86,3 +86,8 @@ export function hashTimes(root, files) {
   }
   return hash.digest("hex");
 }
+
+/** @param {string} text */
+export function hashText(text) {
+  return createHash("sha256").update(text).digest("hex");
+}

@@ -28,6 +28,24 @@ export function families(host) {
   return [ID, ...ID_LIKE.split(/\s+/).filter(Boolean)].map((id) => id.toLowerCase());
 }
 
+/**
+ * Why no libtorch runs here, with what does; undefined where one may.
+ * @param {import("./host.mjs").Host} host
+ */
+export function unsupported({ platform, glibc }) {
+  if (platform === "win32")
+    return (
+      "unmask does not run on Windows itself: install the Windows Subsystem for Linux (wsl --install -d Debian), and " +
+      "Node and unmask inside it."
+    );
+  if (platform === "linux" && !glibc)
+    return (
+      "this Linux has musl as its C library (Alpine and its relatives) and libtorch needs the GNU C library: use " +
+      "another distribution or image, such as node:22-bookworm."
+    );
+  return undefined;
+}
+
 /** @param {import("./host.mjs").Host} host */
 export function isDebian(host) {
   return families(host).some((id) => id === "debian" || id === "ubuntu");

@@ -23,10 +23,10 @@ export function missingForSandbox(host) {
 }
 
 /**
- * @param {import("./main.mjs").Context} context
+ * @param {import("./context.mjs").Context} context
  * @returns {Promise<{ skipped: boolean }>}
  */
-export async function provideSandbox({ root, host, options, say, exclusive }) {
+export async function provideSandbox({ state, host, options, say, exclusive }) {
   const missing = missingForSandbox(host);
   if (missing.length === 0) return { skipped: true };
   const access = aptAccess(host, options.noSystem);
@@ -34,14 +34,14 @@ export async function provideSandbox({ root, host, options, say, exclusive }) {
     if (!options.quiet) say(notice(host, missing, access.because));
     return { skipped: true };
   }
-  const failed = join(root, ".unmask", "setup", "sandbox-failed.json");
+  const failed = join(state, "sandbox-failed.json");
   if (!options.build && isStamped(failed, missing)) return { skipped: true };
   await exclusive();
   say(
     `installing system packages: ${missing.join(" ")} (for running generated programs; --no-system forbids it)`,
   );
   try {
-    await aptInstall(host, missing, { prefix: access.prefix, log: aptLog(root), say });
+    await aptInstall(host, missing, { prefix: access.prefix, log: aptLog(state), say });
   } catch (error) {
     if (!(error instanceof SetupFailure)) throw error;
     writeStamp(failed, missing);

@@ -20,7 +20,7 @@ export const oldestLibtorch = "1.13";
  * @property {string} version
  * @property {string} prefix for CMAKE_PREFIX_PATH
  * @property {string} config folder of TorchConfig.cmake
- * @property {boolean | null} cxx11Abi null where only CMake's configuration knows
+ * @property {boolean | null} cxx11Abi null where there is only one
  * @property {string} reason why it was taken, for people
  *
  * @typedef {{ kind: Kind, where: string, reason: string }} Rejection
@@ -89,7 +89,8 @@ function* candidates(host, watch) {
     yield askPython(host, kind, python, reason, watch);
   }
 
-  for (const prefix of ["/usr/local", "/usr", "/opt/libtorch"])
+  const homebrew = host.platform === "darwin" ? "/opt/homebrew" : "/home/linuxbrew/.linuxbrew";
+  for (const prefix of ["/usr/local", "/usr", "/opt/libtorch", homebrew])
     yield {
       kind: "system",
       where: prefix,
@@ -97,9 +98,26 @@ function* candidates(host, watch) {
       configs: configsBelow(host, prefix),
     };
 
-  const cache = join(cacheFolder(host), "libtorch");
-  watch.push(cache);
-  yield { kind: "cache", where: cache, reason: "the user's cache", configs: configsBelow(host, cache) };
+  watch.push(join(cacheFolder(host), "libtorch"));
+  yield ofCache(host);
+}
+
+/**
+ * @param {Host} host
+ * @returns {Candidate}
+ */
+function ofCache(host) {
+  const where = join(cacheFolder(host), "libtorch");
+  return { kind: "cache", where, reason: "the user's cache", configs: configsBelow(host, where) };
+}
+
+/**
+ * The libtorch that `--download` unpacked.
+ * @param {Host} host
+ * @returns {Libtorch | string} or why it does not count
+ */
+export function cachedLibtorch(host) {
+  return inspect(host, ofCache(host));
 }
 
 /**
@@ -172,7 +190,7 @@ function inspect(host, candidate) {
   const version = candidate.version ?? configuredVersion(host, config);
   if (version === undefined) return "it does not tell its version";
   if (!atLeast(version, oldestLibtorch)) return `version ${version} is older than ${oldestLibtorch}`;
-  const { kind, reason, cxx11Abi = null } = candidate;
+  const { kind, reason, cxx11Abi = configuredAbi(host, config) } = candidate;
   return { kind, version, prefix, config, cxx11Abi, reason };
 }
 
@@ -199,4 +217,14 @@ function prefixWithHeaders(host, config) {
 function configuredVersion(host, config) {
   const text = host.read(join(config, "TorchConfigVersion.cmake")) ?? "";
   return /set\(PACKAGE_VERSION\s+"([^"]+)"/.exec(text)?.[1];
+}
+
+/**
+ * @param {Host} host
+ * @param {string} config
+ */
+function configuredAbi(host, config) {
+  const text = host.read(join(config, "TorchConfig.cmake")) ?? "";
+  const flag = /_GLIBCXX_USE_CXX11_ABI=([01])/.exec(text)?.[1];
+  return flag === undefined ? null : flag === "1";
 }

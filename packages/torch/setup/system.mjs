@@ -132,40 +132,67 @@ function installCommand(host, packages) {
 
 const ownPyTorch =
   "take PyTorch's own (python3 -m venv ~/.venvs/torch && . ~/.venvs/torch/bin/activate && pip install torch) " +
-  "and run the same command again in that shell.";
+  "and run the same command again in that shell, or let it fetch the official libtorch: --download cpu (or cuda).";
 
 /**
  * The sentence for somebody who must install something by hand.
  * @param {Host} host
- * @param {string[]} packages
+ * @param {string[]} packages by Debian's names
  * @param {string} because
  */
 export function handInstructions(host, packages, because) {
   if (isDebian(host))
     return `${packages.join(", ")} must be installed first and ${because}. Run: ${installCommand(host, packages)}`;
+  const command = families(host)
+    .map((family) => commands[/** @type {keyof typeof commands} */ (family)])
+    .find(Boolean)?.(packages);
   const sentences = [];
   if (packages.includes("libtorch-dev"))
-    sentences.push(`No libtorch of ${oldestLibtorch} or newer was found: ${ownPyTorch}`);
-  if (packages.some((name) => ["g++", "cmake", "make"].includes(name))) {
-    const command = families(host)
-      .map((family) => compilerCommands[/** @type {keyof typeof compilerCommands} */ (family)])
-      .find(Boolean);
     sentences.push(
-      `A C++ compiler, CMake and make are needed. Run: ${command ?? "your package manager for them"}`,
+      `No libtorch of ${oldestLibtorch} or newer was found. Without the system's: ${ownPyTorch}`,
     );
-  }
+  if (packages.some((name) => tools.includes(name)))
+    sentences.push("A C++ compiler, CMake and make are needed.");
+  if (command !== undefined) sentences.push(`Run: ${command}`);
+  else if (packages.some((name) => name !== "libtorch-dev"))
+    sentences.push(`Run: your package manager for ${packages.join(", ")}`);
   return sentences.join("\n");
 }
 
-const compilerCommands = {
-  fedora: "sudo dnf install -y gcc-c++ cmake make",
-  rhel: "sudo dnf install -y gcc-c++ cmake make",
-  arch: "sudo pacman -S --needed gcc cmake make",
-  suse: "sudo zypper install -y gcc-c++ cmake make",
-  darwin: "xcode-select --install && brew install cmake",
+const tools = ["g++", "cmake", "make"];
+
+/** @param {Record<string, string>} names what the system calls Debian's packages */
+function withNames(/** @type {string} */ prefix, names) {
+  return (/** @type {string[]} */ packages) => {
+    const own = packages.map((name) => names[name]).filter((name) => name !== undefined);
+    return own.length === 0 ? undefined : `${prefix} ${[...new Set(own)].join(" ")}`;
+  };
+}
+
+const rpm = { "g++": "gcc-c++", cmake: "cmake", make: "make", "libtorch-dev": "python3-torch-devel" };
+const brew = withNames("brew install", { cmake: "cmake", "libtorch-dev": "pytorch" });
+
+/** Red Hat Enterprise Linux has no package of PyTorch. */
+const { "libtorch-dev": _none, ...rhel } = rpm;
+
+/** By family of distributions: the command that installs what these packages of Debian are. */
+const commands = {
+  fedora: withNames("sudo dnf install -y", rpm),
+  rhel: withNames("sudo dnf install -y", rhel),
+  suse: withNames("sudo zypper install -y", rpm),
+  arch: withNames("sudo pacman -S --needed", {
+    "g++": "gcc",
+    cmake: "cmake",
+    make: "make",
+    "libtorch-dev": "python-pytorch",
+  }),
+  darwin: (/** @type {string[]} */ packages) => {
+    const compiler = packages.some((name) => name === "g++" || name === "make");
+    return [compiler ? "xcode-select --install" : undefined, brew(packages)].filter(Boolean).join(" && ");
+  },
 };
 
-/** @param {string} root */
-export function aptLog(root) {
-  return join(root, ".unmask", "setup", "apt.log");
+/** @param {string} state */
+export function aptLog(state) {
+  return join(state, "apt.log");
 }
