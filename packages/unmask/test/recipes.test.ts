@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { readConfig, resolveConfig } from "../src/cli/config.ts";
 import { resolveDistillation } from "../src/cli/distill.ts";
+import { type OptionValues, readOptions } from "../src/decode/decoder.ts";
+import { decoders } from "../src/decode/decoders.ts";
 import { distillers } from "../src/distill/distillers.ts";
 import { methodOptions } from "../src/distilling/options.ts";
 import { evalConfigSchema, sweepConfigSchema } from "../src/evaluate/run/config.ts";
@@ -23,11 +25,34 @@ const verbOf = (file: string) => {
   return "distill" in keys ? "distill" : typeof keys.model === "string" ? "rollout" : "train";
 };
 
+/** Every decoder that a recipe names, with its options and the one that a sweep changes. */
+function decodings(file: string): { decoder: string; decoder_options: OptionValues }[] {
+  const { decoder, decoder_options: common = {}, sweep = [] } = readConfig(file) as Record<string, never>;
+  const curves = sweep as {
+    decoder?: string;
+    decoder_options?: OptionValues;
+    option: string;
+    values: number[];
+  }[];
+  if (curves.length === 0) return decoder === undefined ? [] : [{ decoder, decoder_options: common }];
+  return curves.flatMap((curve) =>
+    curve.values.map((value) => ({
+      decoder: curve.decoder ?? decoder!,
+      decoder_options: { ...(curve.decoder_options ?? common), [curve.option]: value },
+    })),
+  );
+}
+
 describe.each(recipes)("%s", (name) => {
   const file = join(folder, name);
 
   it("is a configuration, and its method takes its options", () => {
     const verb = verbOf(file);
+    for (const { decoder, decoder_options: options } of decodings(file)) {
+      const found = decoders.find((one) => one.name === decoder);
+      expect(found, decoder).toBeDefined();
+      readOptions(found!, options);
+    }
     if (verb === "eval") resolveConfig(evalConfigSchema, { file });
     else if (verb === "sweep") sweepVariants(resolveConfig(sweepConfigSchema, { file }).config);
     else if (verb === "train") resolveConfig(trainConfigSchema, { file });

@@ -1,6 +1,7 @@
 // What an evaluation shows: its plan, its progress, its results. Speed is never shown without what it was worth.
 
 import type { Plan } from "../evaluate/run/plan.ts";
+import type { TaskText } from "../evaluate/run/quality.ts";
 import type { ResultsJson, TaskSummary } from "../evaluate/run/results.ts";
 import type { EvalEvent } from "../evaluate/run/run.ts";
 import type { TaskTiming } from "../evaluate/run/timing.ts";
@@ -146,9 +147,7 @@ function taskNotes(name: string, summary: TaskSummary, timing: TaskTiming | unde
     );
   }
   if (text !== undefined) {
-    notes.push(
-      `${printable(name)}: generative perplexity ${text.generative_perplexity.toFixed(2)} at entropy ${text.entropy.toFixed(2)} nats`,
-    );
+    notes.push(qualityNote(name, text));
   }
   if (summary.graders_cut > 0)
     notes.push(`${printable(name)}: ${summary.graders_cut} graders did not end and were cut`);
@@ -158,6 +157,10 @@ function taskNotes(name: string, summary: TaskSummary, timing: TaskTiming | unde
     notes.push(`* ${printable(name)}: tokens/s of the first batch alone, with its warm-up`);
   return notes;
 }
+
+/** Perplexity never stands without entropy. */
+export const qualityNote = (name: string, { generative_perplexity, entropy }: TaskText): string =>
+  `${printable(name)}: generative perplexity ${generative_perplexity.toFixed(2)} at entropy ${entropy.toFixed(2)} nats`;
 
 /** Columns of one width, the first two to the left. */
 export function table(rows: readonly (readonly string[])[]): string[] {

@@ -5,7 +5,7 @@ import { type Swept, sweepVariants, writeSweep } from "../evaluate/run/sweep.ts"
 import { aupJson, aupRemarks } from "./aup.ts";
 import { describeKeys, resolveConfig } from "./config.ts";
 import { type EvalFlags, runEvaluation, sourcesOf, valuesOf } from "./eval.ts";
-import { scoreText, table } from "./eval-view.ts";
+import { qualityNote, scoreText, table } from "./eval-view.ts";
 import { printable } from "./terminal.ts";
 
 export const sweepKeys = (): string => describeKeys(sweepConfigSchema);
@@ -47,10 +47,21 @@ function renderSweep({ tasks, aup, written }: Swept, folder: string): string {
   return [
     ...table([head, ...rows]),
     "",
+    ...qualityLines(tasks, written),
     ...(aup === undefined ? [] : aupLines(aup)),
     ...(warm ? ["* with the warm-up: there was but one batch"] : []),
-    `Curves for unmask aup: ${folder}/curves.yaml`,
+    ...(aup === undefined ? [] : [`Curves for unmask aup: ${folder}/curves.yaml`]),
   ].join("\n");
+}
+
+/** Of every point, where there was a judge. */
+function qualityLines(tasks: Swept["tasks"], written: Swept["written"]): string[] {
+  return Object.entries(tasks).flatMap(([name, { points }]) =>
+    points.flatMap(({ method, option, value }, at) => {
+      const quality = written[at]!.quality.get(name);
+      return quality === undefined ? [] : [`${method} ${option}=${value}, ${qualityNote(name, quality)}`];
+    }),
+  );
 }
 
 function aupLines(report: NonNullable<Swept["aup"]>): string[] {

@@ -2,8 +2,8 @@
 // text that repeats itself; these numbers show it.
 
 /** Entropy in nats of a text's own token frequencies: 0 for one token repeated, ln(length) where none is. */
-export function unigramEntropy(ids: ArrayLike<number>): number {
-  const counts = new Map<number, number>();
+export function unigramEntropy(ids: ArrayLike<number | string>): number {
+  const counts = new Map<number | string, number>();
   for (const id of Array.from(ids)) counts.set(id, (counts.get(id) ?? 0) + 1);
   let entropy = 0;
   for (const count of counts.values()) {

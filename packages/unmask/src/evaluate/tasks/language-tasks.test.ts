@@ -17,6 +17,15 @@ const open = async (name: string, options: TaskOptions = {}) =>
 
 const uniformOf = (sequence: number) => generator({ seed: 7, stream: streams.story, sequence, step: 0 });
 
+test("free_text asks with nothing and measures how even the words are", async () => {
+  const task = await open("free_text", { limit: 3 });
+  expect(task.items.map(({ prompt }) => prompt.text)).toEqual(["", "", ""]);
+  const texts = ["a b a b", "a a", ""];
+  const graded = await task.grade(texts.map((text, n) => ({ id: String(n + 1), responses: [text] })));
+  expect(graded.map(({ scores }) => scores["word_entropy,none"])).toEqual([Math.log(2), 0, 0]);
+  expect(graded.map(({ verdicts }) => verdicts[0]!.unparsed)).toEqual([false, false, true]);
+});
+
 describe.each(storySizes)("stories_%s", (size) => {
   const grammar = storyGrammar(size);
   const drawn = Array.from({ length: 256 }, (_, n) => sampleStory(grammar, uniformOf(n)).join(" "));

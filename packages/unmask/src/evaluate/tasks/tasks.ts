@@ -4,6 +4,7 @@
 import { UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/nearest.ts";
 import { arcChallenge, arcEasy, boolq, hellaswag, mmlu, openbookqa, piqa, winogrande } from "./choices.ts";
+import { freeText } from "./free-text.ts";
 import { gsm8k, gsm8kCot, gsm8kCotZeroshot, gsm8kFixed, gsm8kLong } from "./gsm8k.ts";
 import { harnessTask } from "./harness-task.ts";
 import {
@@ -35,7 +36,7 @@ export const tasks: readonly Task[] = [
   ...[mbpp, mbppInstruct, d3llmDreamMbppInstruct],
   ...[t3dMath500, t3dMath500Direct, t3dGsm8k, t3dHumaneval, t3dMbpp],
   ...[arcEasy, arcChallenge, hellaswag, piqa, winogrande, openbookqa, boolq, mmlu],
-  ...[...stories, ...problems],
+  ...[freeText, ...stories, ...problems],
 ];
 
 export const taskNames: readonly string[] = tasks.map(({ name }) => name);
