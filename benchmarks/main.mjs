@@ -1,5 +1,5 @@
 // @ts-check
-// `npm run bench -- NAME [options]`: runs one benchmark. People read the error stream; standard output is one JSON
+// `npm run bench -- NAME [options]`: runs one benchmark; without a name all of them, onto one page. People read the error stream; standard output is one JSON
 // object on its last line.
 
 import { didYouMean } from "../packages/unmask/dist/base/nearest.js";
@@ -24,11 +24,16 @@ async function main() {
   if (load !== undefined) return (await load()).main(args);
   const known = Object.keys(benchmarks);
   if (name === "--help" || name === "-h") {
-    process.stderr.write(`npm run bench -- NAME [options]; NAME is one of: ${known.join(", ")}\n`);
+    process.stderr.write(
+      `npm run bench [-- --quick]: all of them (over an hour), and docs/performance.md anew\n` +
+        `npm run bench -- NAME [options]; NAME is one of: ${known.join(", ")}\n`,
+    );
     return;
   }
-  const given = name === "" ? "no benchmark is named" : `unknown benchmark "${name}"`;
-  throw new UsageError(`${given}${didYouMean(name, known)}; there are: ${known.join(", ")}`);
+  if (name === "" || name.startsWith("--")) return (await import("./all.mjs")).runAll(process.argv.slice(2));
+  throw new UsageError(
+    `unknown benchmark "${name}"${didYouMean(name, known)}; there are: ${known.join(", ")}`,
+  );
 }
 
 try {

@@ -1,0 +1,65 @@
+// @ts-check
+// `npm run bench` without a name: every benchmark one after the other, each in a process of its own and with its peer in
+// turn inside it, and one page of all results. With --quick nothing is kept: the page goes to the error stream.
+
+import { spawn } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readOptions } from "./lib/options.mjs";
+import { pagePath, renderPage, savedResults } from "./page.mjs";
+
+const main = fileURLToPath(new URL("main.mjs", import.meta.url));
+const trained = join("runs", "quickstart");
+
+/** In this order: what other figures rest on comes first. */
+const names = ["torch", "models", "decode", "train", "distill", "memory", "dtype"];
+
+/** @param {string[]} args */
+export async function runAll(args) {
+  const { quick = false } = readOptions(args, { quick: { type: "boolean" } });
+  /** @type {import("./page.mjs").Saved[]} */
+  const measured = [];
+  /** @type {string[]} */
+  const failed = [];
+  for (const name of names) {
+    if (name === "dtype" && (quick || !existsSync(trained))) {
+      say(`dtype is left out: it needs the model of npm run quickstart in ${trained}`);
+      continue;
+    }
+    say(`== ${name}`);
+    const options = [...(quick ? ["--quick"] : ["--save"]), ...(name === "dtype" ? ["--run", trained] : [])];
+    const { status, last } = await runOne(name, options);
+    if (status === 0) measured.push({ file: `${name}.json`, record: JSON.parse(last) });
+    else failed.push(name);
+  }
+  const page = renderPage(quick ? measured : savedResults());
+  if (quick) say(page);
+  else writeFileSync(pagePath, page);
+  if (!quick) say(`one page with everything: ${pagePath}`);
+  process.stdout.write(
+    `${JSON.stringify({ bench: "all", measured: measured.map(({ record }) => record), failed })}\n`,
+  );
+  if (failed.length > 0) throw new Error(`these did not end well: ${failed.join(", ")}`);
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} options
+ * @returns {Promise<{ status: number | null, last: string }>} `last`: line of standard output
+ */
+function runOne(name, options) {
+  const child = spawn(process.execPath, [main, name, ...options], { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (/** @type {string} */ text) => {
+    output += text;
+  });
+  return new Promise((done) => {
+    child.on("close", (status) => done({ status, last: output.trim().split("\n").at(-1) ?? "" }));
+  });
+}
+
+/** @param {string} text */
+function say(text) {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env node
+// @ts-check
+// docs/performance.md: one page with every figure of benchmarks/results, and no other. `node benchmarks/page.mjs` writes it;
+// a test fails when a result was added or changed and the page was not.
+
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fixed, number } from "./lib/report.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const results = join(root, "benchmarks", "results");
+export const pagePath = join(root, "docs", "performance.md");
+
+/** @typedef {{ file: string, record: any }} Saved */
+
+/** @returns {Saved[]} the newest of each benchmark and machine, in the order of their names */
+export function savedResults(folder = results) {
+  const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  const newest = new Map(names.sort().map((name) => [name.replace(/_?\d{4}-\d\d-\d\d\.json$/, ""), name]));
+  return [...newest.values()].map((file) => ({
+    file,
+    record: JSON.parse(readFileSync(join(folder, file), "utf8")),
+  }));
+}
+
+/** @param {Saved[]} saved */
+export function renderPage(saved) {
+  return [
+    "# Performance",
+    "",
+    "<!-- written by benchmarks/page.mjs from benchmarks/results; a test holds it against them -->",
+    "",
+    "Every figure on this page is rendered from a file of [benchmarks/results](../benchmarks/results), which holds all samples.",
+    "`npm run bench` measures everything again on your machine, every peer in turn with us in the same call, and writes this",
+    "page anew; [benchmarks/README.md](../benchmarks/README.md) says what is measured and how it is kept fair. A ratio is ours over",
+    "Python's: of speeds, higher is better; of times, lower.",
+    ...saved.flatMap(({ file, record }) => ["", ...section(file, record)]),
+    "",
+  ].join("\n");
+}
+
+/**
+ * @param {string} file
+ * @param {any} record
+ */
+function section(file, record) {
+  const name = record.bench ?? basename(file).split("_")[0];
+  const head = [`## ${name}`, "", `${place(record)} [${file}](../benchmarks/results/${file})`, ""];
+  return [...head, ...body(name, record)];
+}
+
+/** @param {any} record where and when */
+function place({ date = "", hardware = {}, ours, peer, quick }) {
+  const { cpu = "an unnamed processor", cores, flags = [], gpu } = hardware;
+  const bfloat16 = ["avx512_bf16", "amx_bf16"].filter((flag) => flags.includes(flag));
+  const machine = [
+    ...(gpu === undefined ? [] : [gpu]),
+    cores === undefined ? cpu : `${cores} virtual cores of an ${cpu}`,
+    ...(bfloat16.length > 0 ? [`with ${bfloat16.join(" and ")}`] : []),
+  ].join(", ");
+  const engines = [
+    ...(ours?.libtorch === undefined ? [] : [`libtorch ${ours.libtorch}, ${ours.threads} threads`]),
+    ...(peer?.torch === undefined ? [] : [`Python's PyTorch ${peer.torch}, ${peer.threads} threads`]),
+  ];
+  return `${date.slice(0, 10)}, ${[machine, ...engines].join("; ")}.${quick === true ? " A quick run: its figures mean nothing." : ""}`;
+}
+
+/**
+ * @param {string} name
+ * @param {any} record
+ * @returns {string[]}
+ */
+function body(name, record) {
+  if (name === "memory") return memory(record);
+  if (name === "dtype") return dtype(record);
+  if (name === "quickstart") return quickstart(record);
+  const cases = record.cases;
+  if (Array.isArray(cases) && cases.every((one) => "ratio" in one && "unit" in one)) return compared(record);
+  return ["The file's own fields say what was measured."];
+}
+
+/** @param {any} record */
+function compared({ cases, warnings = [] }) {
+  const head = ["", "unit", "ours", "Python", "ratio (smallest–largest)", "target", ""];
+  const rows = cases.map((/** @type {any} */ one) => [
+    one.title ?? one.name,
+    one.unit,
+    number(one.ours),
+    number(one.peer),
+    one.ratio === null ? "–" : `${fixed(one.ratio)} (${fixed(one.ratioMin)}–${fixed(one.ratioMax)})`,
+    one.target === undefined || one.target === null ? "" : `${one.targetIs} ${one.target}`,
+    one.met === null || one.met === undefined ? (one.problem ?? "") : one.met ? "met" : "missed",
+  ]);
+  return [...table([head, ...rows]), ...warnings.map((/** @type {string} */ one) => `\nWarning: ${one}.`)];
+}
+
+/** @param {any} record */
+function memory({ cases, target }) {
+  const gigabytes = (/** @type {number} */ bytes) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+  const rows = cases.map((/** @type {any} */ one) => [
+    one.name,
+    gigabytes(one.estimate.peak),
+    gigabytes(one.peak),
+    fixed(one.ratio),
+    one.met ? "met" : "missed",
+  ]);
+  return table([["forward", "estimated peak", "peak", "ratio", `within ${100 * target} %`], ...rows]);
+}
+
+/** @param {any} record */
+function dtype({ results: rows, rows: texts, draws }) {
+  const told = rows.map((/** @type {any} */ one) => [
+    one.dtype,
+    one.nelbo.toFixed(4),
+    `${(one.bytes / 1e6).toFixed(2)} MB`,
+  ]);
+  return [
+    `NELBO of ${texts} held-out texts, ${draws} draws each.`,
+    "",
+    ...table([["dtype of the weights", "nats a token", "weights"], ...told]),
+  ];
+}
+
+/** @param {any} record */
+function quickstart({ rows, training }) {
+  const percent = (/** @type {number} */ share) => (100 * share).toFixed(1);
+  const told = rows.map((/** @type {any} */ one) => [
+    String(one.steps),
+    one.forwards.toFixed(1),
+    one.tokensPerForward.toFixed(2),
+    `${percent(one.valid.share)} (${percent(one.valid.low)}–${percent(one.valid.high)})`,
+    one.nll.toFixed(3),
+  ]);
+  return [
+    `${training.steps} steps of training in ${training.minutes} minutes; ${rows[0]?.count} texts a row.`,
+    "",
+    ...table([
+      ["steps", "forwards", "tokens a forward", "valid % (95 % interval)", "NLL, nats a word"],
+      ...told,
+    ]),
+  ];
+}
+
+/** @param {string[][]} rows */
+function table(rows) {
+  const [head = [], ...rest] = rows.map((row) => `| ${row.join(" | ")} |`);
+  return [/** @type {string} */ (head), `|${"---|".repeat(rows[0]?.length ?? 0)}`, ...rest];
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(pagePath, renderPage(savedResults()));
+  process.stderr.write(`${pagePath} is written\n`);
+}

@@ -1,0 +1,70 @@
+// The code on the pages: TypeScript is type-checked, and on pages that say so every block is run.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Block, blocksOf } from "./blocks.mjs";
+import { compile } from "./programs.mjs";
+import { commandPath, runIn } from "./run.mjs";
+
+const root = join(import.meta.dirname, "..", "..");
+const files = [
+  "README.md",
+  "packages/torch/README.md",
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+const pages = files.map((file) => ({ file, ...blocksOf(file, readFileSync(join(root, file), "utf8")) }));
+/** docs/extend.md shows files of the repository itself; extend.test.ts runs them. */
+const programs = pages
+  .filter(({ file }) => file !== "docs/extend.md")
+  .flatMap(({ blocks }) => blocks.filter(({ language }) => language === "ts"));
+const nameOf = ({ page, line }: Block) => `${page.replace(/\W+/g, "-")}-${line}`;
+
+let built: ReturnType<typeof compile>;
+beforeAll(() => {
+  built = compile(root, "docs", new Map(programs.map((block) => [nameOf(block), block.text])));
+}, 120_000);
+
+test("TypeScript on every page is type-checked", () => {
+  expect(programs.length).toBeGreaterThan(3);
+  expect(built.complaints).toBe("");
+});
+
+describe.each(pages.filter(({ runs }) => runs))("$file", ({ blocks }) => {
+  const folder = mkdtempSync(join(tmpdir(), "unmask-docs-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const runnable = blocks.filter(
+    ({ language, skipped }) => /^(sh|ts)$/.test(language) && skipped === undefined,
+  );
+
+  test("has blocks to run", () => expect(runnable.length).toBeGreaterThan(0));
+
+  test.each(runnable.map((block) => [block.line, block] as const))(
+    "line %i",
+    async (_line, block) => {
+      const where = { cwd: folder, path: commandPath(root, folder) };
+      const { status, output } =
+        block.language === "sh"
+          ? await runIn("bash", ["-euo", "pipefail", "-c", block.text], where)
+          : await runIn(process.execPath, [built.compiled(nameOf(block))], where);
+      expect(status, output).toBe(0);
+    },
+    180_000,
+  );
+});
+
+describe("blocks", () => {
+  test("are found with their lines, and what is said in front of them", () => {
+    const text = "# A\n\n```sh\nx\n```\n<!-- not run: a GPU -->\n\n```ts\ny\nz\n```\n";
+    const { runs, blocks } = blocksOf("a.md", text);
+    expect(runs).toBe(false);
+    expect(blocks.map(({ line, language, text, skipped }) => [line, language, text, skipped])).toEqual([
+      [4, "sh", "x", undefined],
+      [9, "ts", "y\nz", "a GPU"],
+    ]);
+    expect(() => blocksOf("a.md", "```sh\nx\n")).toThrow("a.md:1");
+  });
+});
