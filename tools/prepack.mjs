@@ -15,4 +15,5 @@ const { status } = spawnSync(process.execPath, [compiler, "-b", here], { stdio: 
 if (status !== 0) process.exit(1);
 
 copyFileSync(join(root, "LICENSE"), join(here, "LICENSE"));
+copyFileSync(join(root, "THIRD-PARTY-NOTICES.md"), join(here, "THIRD-PARTY-NOTICES.md"));
 if (here.endsWith(join("packages", "unmask"))) copyFileSync(join(root, "README.md"), join(here, "README.md"));
