@@ -33,7 +33,7 @@ const expected: Record<string, string[]> = {
 
 test("every script is run here", () => expect(Object.keys(expected).sort()).toEqual(scripts.sort()));
 
-test.each(Object.entries(expected))("%s --smoke", { timeout: 300_000 }, async (script, verbs) => {
+test.each(Object.entries(expected))("%s --smoke", { timeout: 900_000 }, async (script, verbs) => {
   const { status, output } = await smoke(script);
   expect(output).not.toMatch(/^error/m);
   expect(status).toBe(0);

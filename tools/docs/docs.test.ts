@@ -52,7 +52,7 @@ describe.each(pages.filter(({ runs }) => runs))("$file", ({ blocks }) => {
           : await runIn(process.execPath, [built.compiled(nameOf(block))], where);
       expect(status, output).toBe(0);
     },
-    180_000,
+    600_000,
   );
 });
 

@@ -41,7 +41,7 @@ test("write.ts", async () => {
   expect(output).toMatch(/^forward 0: "/m);
   expect(readdirSync(folder)).toContain("out.parquet");
   expect((await run("write", [])).status).toBe(2);
-}, 60_000);
+}, 300_000);
 
 test("ask-server.ts, against unmask serve", async () => {
   const unmask = join(root, "packages", "unmask", "bin", "unmask.mjs");
@@ -68,4 +68,4 @@ test("ask-server.ts, against unmask serve", async () => {
   } finally {
     server.kill();
   }
-}, 60_000);
+}, 300_000);

@@ -5,5 +5,5 @@ import base from "../../vitest.config.ts";
 
 export default defineConfig({
   ...base,
-  test: { include: ["tools/pack/install.check.ts"], root: ".", testTimeout: 900_000, hookTimeout: 120_000 },
+  test: { include: ["tools/pack/install.check.ts"], root: ".", testTimeout: 2_400_000, hookTimeout: 120_000 },
 });

@@ -166,12 +166,12 @@ export function render({ torch, setup, ...facts }: Facts): string {
     ["unmask", facts.unmask],
     ["node", `${facts.node} on ${facts.platform}`],
     ["processor", `${facts.cpu}, ${facts.cpus} usable`],
-    ["bfloat16 flags", facts.bfloat16_flags.join(", ") || "none"],
     ["memory", `${gigabytes(facts.memory.total_bytes)}, ${gigabytes(facts.memory.free_bytes)} free`],
   ];
   if (torch !== null) {
     const { float32, bfloat16 } = torch.product_gflops;
     rows.push(
+      ["bfloat16 flags", facts.bfloat16_flags.join(", ") || "none"],
       ["libtorch", `${torch.version}${torch.location === null ? "" : ` (${torch.location})`}`],
       ["BLAS", `${torch.blas.name}${torch.blas.path === null ? "" : ` (${torch.blas.path})`}`],
       ["threads", `${torch.threads}, which was quickest`],
@@ -190,9 +190,11 @@ export function render({ torch, setup, ...facts }: Facts): string {
 
 function setupRows({ addon, libtorch, rejected, missing }: Survey): [string, string][] {
   const found =
-    libtorch === null ? "none that can be used" : `${libtorch.version} (${tidy(libtorch.prefix)})`;
+    libtorch === null
+      ? ["none that can be used", ...rejected.map((one) => `not ${tidy(one)}`)].join("; ")
+      : `${libtorch.version} (${tidy(libtorch.prefix)})`;
   return [
-    ["libtorch", [found, ...rejected.map((one) => `not ${tidy(one)}`)].join("; ")],
+    ["libtorch", found],
     ["addon", tidy(addon ?? undefined) ?? "not built"],
     ["missing", missing.join(", ") || "nothing of the system"],
   ];

@@ -17,7 +17,6 @@ export type RowKind = (typeof rowKinds)[number];
  *   all   every turn, in one example: a network that sees both ways reads later questions while it learns earlier answers
  */
 export const turnChoices = ["last", "each", "all"] as const;
-export type TurnChoice = (typeof turnChoices)[number];
 
 /**
  * What becomes of an example of more tokens than a row has.
