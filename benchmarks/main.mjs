@@ -30,7 +30,8 @@ async function main() {
     );
     return;
   }
-  if (name === "" || name.startsWith("--")) return (await import("./all.mjs")).runAll(process.argv.slice(2));
+  if (name === "" || name.startsWith("--"))
+    return (await import("./all.mjs")).runAll(process.argv.slice(2), known);
   throw new UsageError(
     `unknown benchmark "${name}"${didYouMean(name, known)}; there are: ${known.join(", ")}`,
   );
