@@ -77,7 +77,37 @@ function body(name, record) {
   if (name === "quickstart") return quickstart(record);
   const cases = record.cases;
   if (Array.isArray(cases) && cases.every((one) => "ratio" in one && "unit" in one)) return compared(record);
-  return ["The file's own fields say what was measured."];
+  return table([["", ""], ...facts(record)]);
+}
+
+const told = new Set([
+  "bench",
+  "date",
+  "commit",
+  "modified",
+  "quick",
+  "hardware",
+  "ours",
+  "peer",
+  "warnings",
+  "samples",
+]);
+
+/**
+ * Every number, text and truth value of a result that has no table of its own.
+ * @param {Record<string, unknown>} record
+ * @param {string} [before]
+ * @returns {string[][]}
+ */
+function facts(record, before = "") {
+  return Object.entries(record).flatMap(([name, value]) => {
+    if (before === "" && told.has(name)) return [];
+    const path = `${before}${name}`;
+    if (typeof value === "number") return [[path, Number.isInteger(value) ? String(value) : number(value)]];
+    if (typeof value === "string" || typeof value === "boolean") return [[path, String(value)]];
+    if (Array.isArray(value) && value.length > 12) return [[path, `${value.length} values, in the file`]];
+    return typeof value === "object" && value !== null ? facts(/** @type {any} */ (value), `${path} `) : [];
+  });
 }
 
 /** @param {any} record */

@@ -35,8 +35,15 @@ describe("the page", () => {
     expect(page).toContain("Warning: BLAS differs.");
   });
 
-  test("names a result of a kind that it does not know", () => {
-    const page = renderPage([{ file: "other_2026-01-02.json", record: { date: "2026-01-02" } }]);
+  test("shows every figure of a result of a kind that it does not know", () => {
+    const record = {
+      date: "2026-01-02",
+      load: { answers: 12, latency: { median: 0.25 } },
+      rows: [{ right: true }],
+    };
+    const page = renderPage([{ file: "other_2026-01-02.json", record }]);
     expect(page).toContain("[other_2026-01-02.json](../benchmarks/results/other_2026-01-02.json)");
+    for (const row of ["load answers | 12", "load latency median | 0.250", "rows 0 right | true"])
+      expect(page).toContain(`| ${row} |`);
   });
 });
