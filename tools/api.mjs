@@ -50,9 +50,8 @@ export function statementsOf(text) {
       if (line.includes("*/")) commented = false;
       continue;
     }
-    const code = line.replace(/\/\*.*?\*\/|\/\/.*$|"(?:[^"\\]|\\.)*"/g, "");
-    for (const sign of code.replaceAll("=>", ""))
-      depth += "({[<".includes(sign) ? 1 : ")}]>".includes(sign) ? -1 : 0;
+    const code = line.replace(/\/\*.*?\*\/|\/\/.*$|"(?:[^"\\]|\\.)*"|=>/g, "");
+    depth += count(code, /[({[<]/g) - count(code, /[)}\]>]/g);
     if (depth === 0 && /[;}]$/.test(code.trimEnd())) {
       found.push(lines.join("\n"));
       lines = [];

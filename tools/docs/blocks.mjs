@@ -1,6 +1,7 @@
 // @ts-check
 // The code blocks of a Markdown page. On a page that says `<!-- blocks run -->` every block of sh and ts is run, in order;
-// one that cannot be says why in front of it: `<!-- not run: needs a GPU -->`. Blocks of ts are type-checked on every page.
+// one that cannot be says why in front of it: `<!-- not run: needs a GPU -->`. Elsewhere those run that have `<!-- run -->`
+// in front of them. Blocks of ts are type-checked on every page.
 
 /**
  * @typedef {object} Block
@@ -8,16 +9,17 @@
  * @property {number} line of its first line of code
  * @property {string} language
  * @property {string} text
- * @property {string | undefined} skipped why it is not run
+ * @property {boolean} runs
  */
 
 /**
  * @param {string} page
  * @param {string} text
- * @returns {{ runs: boolean, blocks: Block[] }}
+ * @returns {Block[]}
  */
 export function blocksOf(page, text) {
   const lines = text.split("\n");
+  const allRun = lines.includes("<!-- blocks run -->");
   /** @type {Block[]} */
   const blocks = [];
   let before = ""; // the last line that is not empty
@@ -30,16 +32,17 @@ export function blocksOf(page, text) {
     }
     const end = lines.indexOf(fence, at + 1);
     if (end < 0) throw new Error(`${page}:${at + 1}: a block without an end`);
-    const skipped = /^<!-- not run: (.+) -->$/.exec(before)?.[1];
+    const known = language === "sh" || language === "ts";
+    const runs = known && (allRun ? !/^<!-- not run: .+ -->$/.test(before) : before === "<!-- run -->");
     blocks.push({
       page,
       line: at + 2,
       language: language ?? "",
       text: lines.slice(at + 1, end).join("\n"),
-      skipped,
+      runs,
     });
     at = end;
     before = "";
   }
-  return { runs: lines.includes("<!-- blocks run -->"), blocks };
+  return blocks;
 }

@@ -16,7 +16,7 @@ const files = [
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`),
 ];
-const pages = files.map((file) => ({ file, ...blocksOf(file, readFileSync(join(root, file), "utf8")) }));
+const pages = files.map((file) => ({ file, blocks: blocksOf(file, readFileSync(join(root, file), "utf8")) }));
 /** docs/extend.md shows files of the repository itself; extend.test.ts runs them. */
 const programs = pages
   .filter(({ file }) => file !== "docs/extend.md")
@@ -33,16 +33,14 @@ test("TypeScript on every page is type-checked", () => {
   expect(built.complaints).toBe("");
 });
 
-describe.each(pages.filter(({ runs }) => runs))("$file", ({ blocks }) => {
+const runnable = pages.filter(({ blocks }) => blocks.some(({ runs }) => runs));
+
+test("pages have blocks that run", () => expect(runnable.length).toBeGreaterThan(7));
+
+describe.each(runnable)("$file", ({ blocks }) => {
   const folder = mkdtempSync(join(tmpdir(), "unmask-docs-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const runnable = blocks.filter(
-    ({ language, skipped }) => /^(sh|ts)$/.test(language) && skipped === undefined,
-  );
-
-  test("has blocks to run", () => expect(runnable.length).toBeGreaterThan(0));
-
-  test.each(runnable.map((block) => [block.line, block] as const))(
+  test.each(blocks.filter(({ runs }) => runs).map((block) => [block.line, block] as const))(
     "line %i",
     async (_line, block) => {
       const where = { cwd: folder, path: commandPath(root, folder) };
@@ -58,13 +56,16 @@ describe.each(pages.filter(({ runs }) => runs))("$file", ({ blocks }) => {
 
 describe("blocks", () => {
   test("are found with their lines, and what is said in front of them", () => {
-    const text = "# A\n\n```sh\nx\n```\n<!-- not run: a GPU -->\n\n```ts\ny\nz\n```\n";
-    const { runs, blocks } = blocksOf("a.md", text);
-    expect(runs).toBe(false);
-    expect(blocks.map(({ line, language, text, skipped }) => [line, language, text, skipped])).toEqual([
-      [4, "sh", "x", undefined],
-      [9, "ts", "y\nz", "a GPU"],
+    const text =
+      "# A\n\n```sh\nx\n```\n<!-- not run: a GPU -->\n\n```ts\ny\nz\n```\n<!-- run -->\n```sh\nw\n```\n";
+    const told = (page: string) =>
+      blocksOf("a.md", page).map(({ line, language, text, runs }) => [line, language, text, runs]);
+    expect(told(text)).toEqual([
+      [4, "sh", "x", false],
+      [9, "ts", "y\nz", false],
+      [14, "sh", "w", true],
     ]);
+    expect(told(`${text}<!-- blocks run -->\n`).map(([, , , runs]) => runs)).toEqual([true, false, true]);
     expect(() => blocksOf("a.md", "```sh\nx\n")).toThrow("a.md:1");
   });
 });

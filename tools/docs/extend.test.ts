@@ -21,7 +21,7 @@ const page = readFileSync(join(root, "docs", "extend.md"), "utf8");
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-for (const { text } of blocksOf("extend.md", page).blocks.filter(({ language }) => language === "ts")) {
+for (const { text } of blocksOf("extend.md", page).filter(({ language }) => language === "ts")) {
   const place = /^\/\/ (packages\S+)/.exec(text)?.[1] ?? "";
   const absolute = (path: string) => resolve(root, dirname(place), path);
   const code = text.replace(/ from "(\.[^"]+)"/g, (_, path) => ` from ${JSON.stringify(absolute(path))}`);
