@@ -60,6 +60,14 @@ export function statementsOf(text) {
   return found;
 }
 
+/**
+ * @param {string} text
+ * @param {RegExp} pattern
+ */
+function count(text, pattern) {
+  return text.match(pattern)?.length ?? 0;
+}
+
 const named =
   /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|const|let|class|interface|type|enum) (\w+)/m;
 
