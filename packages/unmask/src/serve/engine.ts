@@ -119,6 +119,8 @@ export interface Engine {
   readonly model: EngineModel;
   /** Whether requests are taken: loaded, and not closing. */
   readonly ready: boolean;
+  /** Whether it will not be ready again: the process is best started anew. */
+  readonly failed?: boolean | undefined;
   /**
    * Queues a request. The iteration throws, before the first event, a UsageError, ConfigError or UnsupportedError for
    * what cannot be served and an OverloadedError when the queue is full; later a DeadlineError, or a ClosedError at

@@ -141,6 +141,59 @@ describe("metrics", () => {
   });
 });
 
+describe("an engine that has died", () => {
+  class Dead extends ScriptedEngine {
+    readonly failed = true;
+    override get ready() {
+      return false;
+    }
+    override stats(): never {
+      throw new Error("dead");
+    }
+  }
+
+  it("is neither healthy nor ready, and the server still tells its own figures", async () => {
+    const { get } = testApp({ engine: new Dead() });
+    expect((await get("/health")).status).toBe(503);
+    expect((await get("/ready")).status).toBe(503);
+    const text = await (await get("/metrics")).text();
+    expect(text).toContain("unmask_engine_up 0");
+    expect(text).toContain('unmask_http_requests_total{route="health",status="503"} 1');
+  });
+});
+
+describe("who asks", () => {
+  const body = JSON.stringify({ prompt: "a" });
+  const ask = (app: ReturnType<typeof testApp>["app"], key: string, address: string) =>
+    app.request(
+      "/v1/completions",
+      {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+        body,
+      },
+      { address },
+    );
+
+  it("is known by the key, or else by the address", async () => {
+    const engine = new ScriptedEngine();
+    const open = testApp({ engine }).app;
+    await ask(open, "x", "10.0.0.1");
+    await ask(open, "x", "10.0.0.2");
+    const locked = testApp({ engine, access: { keys: ["x", "y"] } }).app;
+    await ask(locked, "x", "10.0.0.1");
+    await ask(locked, "y", "10.0.0.1");
+    await ask(locked, "x", "10.0.0.2");
+    expect(engine.requests.map(({ client }) => client)).toEqual([
+      "10.0.0.1",
+      "10.0.0.2",
+      "key 0",
+      "key 1",
+      "key 0",
+    ]);
+  });
+});
+
 describe("a client that goes away", () => {
   const gate = () => {
     let open = (): void => undefined;

@@ -7,7 +7,7 @@ import { type Access, checkHost, checkKey, checkOrigin } from "./access.ts";
 import { ApiError, short, toApiError } from "./errors.ts";
 import { json } from "./json.ts";
 import { type Pages, pageAt } from "./pages.ts";
-import { clientGone, type Exchange, type Service } from "./service.ts";
+import { type Connection, clientGone, type Exchange, type Service } from "./service.ts";
 import { chat, complete } from "./texts.ts";
 
 export interface AppOptions {
@@ -16,9 +16,12 @@ export interface AppOptions {
   readonly pages: Pages;
 }
 
-type Variables = { exchange: Exchange; route: string };
-export type App = Hono<{ Variables: Variables }>;
-type Asked = Context<{ Variables: Variables }>;
+interface Environment {
+  Variables: { exchange: Exchange; route: string; key: number | undefined };
+  Bindings: Connection;
+}
+export type App = Hono<Environment>;
+type Asked = Context<Environment>;
 type Answer = (c: Asked) => Response | Promise<Response>;
 
 interface Endpoint {
@@ -32,7 +35,7 @@ interface Endpoint {
 
 export function createApp(options: AppOptions): App {
   const { service, access, pages } = options;
-  const app: App = new Hono<{ Variables: Variables }>();
+  const app: App = new Hono<Environment>();
   app.use(async (c, next) => {
     observe(service, c);
     await next();
@@ -90,7 +93,12 @@ function endpointsOf(service: Service): Endpoint[] {
       if (id === engine.model.id) return json(modelOf());
       throw new ApiError(404, `${short(id)} is not served here`, { code: "model_not_found", param: "model" });
     }),
-    get("/health", "health", () => json({ status: "ok" }), true),
+    get(
+      "/health",
+      "health",
+      () => (engine.failed === true ? json({ status: "failed" }, 503) : json({ status: "ok" })),
+      true,
+    ),
     get(
       "/ready",
       "ready",
@@ -107,7 +115,7 @@ function endpointsOf(service: Service): Endpoint[] {
 function add(app: App, access: Access, { path, method, route, isOpen, answer }: Endpoint): void {
   app.all(path, async (c) => {
     c.set("route", route);
-    if (isOpen !== true) checkKey(access, c.req.raw.headers);
+    if (isOpen !== true) c.set("key", checkKey(access, c.req.raw.headers));
     // Hono answers HEAD by GET, and drops the body.
     if (c.req.method === method || (method === "GET" && c.req.method === "HEAD")) return answer(c);
     throw new ApiError(405, `${short(c.req.path)} takes ${method}`, { headers: { allow: method } });
@@ -122,6 +130,7 @@ function observe({ log, metrics }: Service, c: Asked): void {
   const requestId = given !== undefined && /^[\w.:-]{1,64}$/.test(given) ? given : `req_${randomUUID()}`;
   const exchange: Mutable = {
     requestId,
+    client: () => (c.var.key === undefined ? (c.env?.address ?? "") : `key ${c.var.key}`),
     log: log.child({ request: requestId }),
     controller,
     isGone: () => c.req.raw.signal.aborted,

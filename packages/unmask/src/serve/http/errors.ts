@@ -95,8 +95,10 @@ const clientErrors: readonly string[] = ["UsageError", "ConfigError", "Unsupport
 function paramOf({ data, message }: UnmaskError): string | undefined {
   if (typeof data.param === "string") return data.param;
   if (typeof data.option === "string") return data.option;
-  const [name] = Object.keys(data);
-  return name ?? mentioned.find((one) => message.includes(one));
+  return fields.find((one) => Object.hasOwn(data, one)) ?? fields.find((one) => message.includes(one));
 }
 
-const mentioned: readonly string[] = ["max_new_tokens", "suffix", "stop", "seed", "messages", "prompt"];
+const fields: readonly string[] = [
+  ...["decoder", "max_new_tokens", "response_format", "top_logprobs", "suffix", "stop", "seed", "messages"],
+  "prompt",
+];

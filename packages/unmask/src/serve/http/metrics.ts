@@ -129,6 +129,7 @@ const totals: readonly {
 class EngineMetrics {
   private readonly engine: Engine;
   private readonly counters: readonly { counter: Counter; spec: (typeof totals)[number] }[];
+  private readonly up: Gauge;
   private readonly requests: Gauge<"state">;
   private readonly sequences: Gauge;
   private readonly tensors: Gauge;
@@ -149,6 +150,10 @@ class EngineMetrics {
       registers,
     });
     const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+    this.up = gauge(
+      "unmask_engine_up",
+      "1 while the engine answers, 0 while it is being started again or has failed",
+    );
     this.sequences = gauge("unmask_engine_sequences", "Sequences being decoded");
     this.tensors = gauge("unmask_engine_live_tensors", "Tensors that are not freed");
     this.reserved = gauge("unmask_engine_reserved_bytes", "Memory set aside for running sequences");
@@ -161,8 +166,19 @@ class EngineMetrics {
     info.set({ model: engine.model.id, family: engine.model.family }, 1);
   }
 
+  private async stats(): Promise<EngineStats | undefined> {
+    try {
+      return await this.engine.stats();
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** An engine that has died tells nothing: its figures stay as they were. */
   async update(): Promise<void> {
-    const stats = await this.engine.stats();
+    const stats = await this.stats();
+    this.up.set(stats === undefined ? 0 : 1);
+    if (stats === undefined) return;
     this.requests.set({ state: "waiting" }, stats.waiting);
     this.requests.set({ state: "running" }, stats.running);
     this.sequences.set(stats.sequences);

@@ -8,6 +8,7 @@
 //   moment: closing at once would cut the client off before it could read why.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Connection } from "./service.ts";
 
 export interface AdapterOptions {
   readonly stallSeconds: number;
@@ -20,7 +21,7 @@ export interface AdapterOptions {
 const linger = { milliseconds: 500, bytes: 16 * 1024 * 1024 };
 
 export function listener(
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (request: Request, connection: Connection) => Response | Promise<Response>,
   options: AdapterOptions,
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void> {
   return async (incoming, outgoing) => {
@@ -35,7 +36,10 @@ export function listener(
     });
     try {
       const request = requestOf(incoming, gone.signal);
-      const response = request === undefined ? new Response(null, { status: 400 }) : await fetch(request);
+      const response =
+        request === undefined
+          ? new Response(null, { status: 400 })
+          : await fetch(request, { address: incoming.socket.remoteAddress });
       await send(response, { incoming, outgoing, stall: options.stallSeconds * 1000 });
     } catch (error) {
       if (!gone.signal.aborted) options.onError(error);

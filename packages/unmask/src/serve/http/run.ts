@@ -19,7 +19,7 @@ export interface Run {
 export function newRun(
   shape: Shape,
   model: string,
-  { asked, prompts }: { asked: Asked; prompts: readonly EngineRequest["prompt"][] },
+  { asked, prompts, client }: { asked: Asked; prompts: readonly EngineRequest["prompt"][]; client: string },
 ): Run {
   return {
     shape,
@@ -28,7 +28,12 @@ export function newRun(
     model,
     asked,
     // Equal prompts of a list are to have different answers.
-    requests: prompts.map((prompt, i) => ({ ...asked.request, prompt, seed: asked.request.seed + i })),
+    requests: prompts.map((prompt, i) => ({
+      ...asked.request,
+      client,
+      prompt,
+      seed: asked.request.seed + i,
+    })),
   };
 }
 

@@ -18,6 +18,8 @@ export interface Service {
 
 export interface Exchange {
   readonly requestId: string;
+  /** Who asks, for a fair share: the key, or else the address. */
+  readonly client: () => string;
   readonly log: Logger;
   /** Ends the work: the client went away, or one part failed. */
   readonly controller: AbortController;
@@ -27,6 +29,11 @@ export interface Exchange {
   readonly elapsed: () => number;
   /** Called by an answer that goes on after its headers; the exchange is over when it calls what it gets. */
   readonly goesOn: () => (status: number) => void;
+}
+
+/** What the port knows of a request. */
+export interface Connection {
+  readonly address?: string | undefined;
 }
 
 /** Nobody reads it; the number stands in log and metrics. */

@@ -23,7 +23,11 @@ export async function chat(service: Service, exchange: Exchange, request: Reques
   const topLogprobs = logprobs ? (top ?? 0) : undefined;
   const prompts = [messagesOf(fields)];
   const whole = { ...asked, request: { ...asked.request, topLogprobs } };
-  return answer(service, exchange, newRun(chatShape, model.id, { asked: whole, prompts }));
+  return answer(
+    service,
+    exchange,
+    newRun(chatShape, model.id, { asked: whole, prompts, client: exchange.client() }),
+  );
 }
 
 /** POST /v1/completions */
@@ -38,7 +42,11 @@ export async function complete(service: Service, exchange: Exchange, request: Re
   }
   const { suffix, logprobs: topLogprobs } = fields;
   const whole = { ...asked, request: { ...asked.request, suffix, topLogprobs } };
-  return answer(service, exchange, newRun(completionShape, engine.model.id, { asked: whole, prompts }));
+  return answer(
+    service,
+    exchange,
+    newRun(completionShape, engine.model.id, { asked: whole, prompts, client: exchange.client() }),
+  );
 }
 
 function promptsOf({ prompt = "" }: CompletionBody): Prompts {
