@@ -20,5 +20,6 @@ export default defineConfig({
     ],
     pool: "forks",
     testTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
   },
 });

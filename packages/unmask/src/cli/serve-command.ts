@@ -97,8 +97,8 @@ const addLimits = (command: Command): Command =>
     .option(
       "--max-connections <n>",
       "open at once",
-      wholeNumber("--max-connections", { least: 1, example: 1024 }),
-      1024,
+      wholeNumber("--max-connections", { least: 1, example: 2048 }),
+      2048,
     );
 
 const several = (text: string, before: readonly string[] = []): string[] => [...before, text];

@@ -10,7 +10,7 @@ import { createApp } from "../serve/http/app.ts";
 import { type Limits, usualLimits } from "../serve/http/limits.ts";
 import { Metrics } from "../serve/http/metrics.ts";
 import { readPages } from "../serve/http/pages.ts";
-import { startServer } from "../serve/http/server.ts";
+import { checkAddress, startServer } from "../serve/http/server.ts";
 import type { Service } from "../serve/http/service.ts";
 import { checkDevice } from "./device.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -54,8 +54,28 @@ export async function serveVerb(flags: ServeFlags): Promise<number> {
   // Wrong flags are told before a model is loaded.
   const keys = flags.apiKeyFile === undefined ? [] : readKeys(flags.apiKeyFile);
   const log = newLog(flags.logLevel);
-  const interrupt = onInterrupt(() => undefined);
+  await checkAddress(flags);
   const engine = await engineOf(model, flags);
+  const interrupt = onInterrupt(() => undefined);
+  try {
+    await serve(engine, { keys, log, flags, stopped: interrupt.signal });
+  } finally {
+    // What ended by an error has an engine that runs on.
+    await engine.close();
+    interrupt.release();
+  }
+  return 0;
+}
+
+interface Serving {
+  readonly keys: readonly string[];
+  readonly log: Logger;
+  readonly flags: ServeFlags;
+  readonly stopped: AbortSignal;
+}
+
+/** Serves until it is stopped. */
+async function serve(engine: Engine, { keys, log, flags, stopped }: Serving): Promise<void> {
   const closing = { begun: false };
   const service: Service = {
     engine,
@@ -74,11 +94,9 @@ export async function serveVerb(flags: ServeFlags): Promise<number> {
     log.warn(`anyone who reaches ${host} may use this server; give --api-key-file`);
   }
   announce(engine, server.url, flags);
-  await aborted(interrupt.signal);
+  await aborted(stopped);
   log.info(`stopping; running requests have ${flags.shutdownTimeout} s, a second signal ends at once`);
   await server.stop(flags.shutdownTimeout);
-  interrupt.release();
-  return 0;
 }
 
 /** The built page: beside the compiled code, as it is published. */

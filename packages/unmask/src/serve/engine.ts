@@ -39,6 +39,8 @@ export type Structure =
   | { readonly kind: "regex"; readonly pattern: string };
 
 export type EngineEvent =
+  /** The first: it was taken, and waits or begins. What is refused has no event. */
+  | { type: "queued" }
   /** It left the queue: tokens of the prompt, and of those how many came from a cache of prefixes. */
   | { type: "start"; promptTokens: number; cachedTokens: number }
   /** Text that became certain: everything before it is written. Deltas of a sequence only ever append. */

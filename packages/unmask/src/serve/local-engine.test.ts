@@ -120,7 +120,7 @@ describe("LocalEngine", () => {
         others.flatMap((one) => [0, 1].map(() => collect(engine.submit({ prompt: one, maxNewTokens: 4 })))),
       );
       const cached = company
-        .map((events) => events[0])
+        .map((events) => events.find(({ type }) => type === "start"))
         .map((one) => (one?.type === "start" ? one.cachedTokens : -1));
       expect(cached).toEqual([0, 48, 0, 48, 0, 48]);
     }));

@@ -120,9 +120,9 @@ describe("Scheduler", () => {
     const events: EngineEvent[] = [];
     for await (const event of submit(scheduler, requestOf({ length: 2 }))) events.push(event);
     expect(events.map(({ type }) => type)).toEqual([
-      ...["start", "text-delta", "text-delta", "text-delta", "finish"],
+      ...["queued", "start", "text-delta", "text-delta", "text-delta", "finish"],
     ]);
-    expect(events[0]).toEqual({ type: "start", promptTokens: 5, cachedTokens: 2 });
+    expect(events[1]).toEqual({ type: "start", promptTokens: 5, cachedTokens: 2 });
     expect(scheduler.totals).toMatchObject({ finished: 1, tokens: 2, promptTokens: 5, cachedTokens: 2 });
     expect(scheduler.state).toEqual(idle);
   });

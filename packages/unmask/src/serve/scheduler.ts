@@ -125,6 +125,7 @@ export class Scheduler {
       signal?.removeEventListener("abort", leave);
     };
     this.tickets.add(ticket);
+    events.push({ type: "queued" });
     this.working ??= this.work();
     if (signal?.aborted) leave();
     return leave;

@@ -13,7 +13,7 @@ import type {
 import { ClosedError, DeadlineError, OverloadedError } from "./errors.ts";
 
 export interface Script {
-  /** The text of a request's sequence; what it throws, the request fails with. */
+  /** The text of a request's sequence; what it throws, the request is refused with. */
   answer?(request: EngineRequest, index: number): string;
   /** Waited for before every word. */
   pause?(request: EngineRequest): Promise<unknown>;
@@ -79,6 +79,10 @@ export class ScriptedEngine implements Engine {
       this.totals.refused++;
       throw new OverloadedError("the queue is full", 2);
     }
+    const texts = Array.from({ length: request.count ?? 1 }, (_, i) =>
+      (this.script.answer ?? echo)(request, i),
+    );
+    yield { type: "queued" };
     const submitted = performance.now();
     const check = (): boolean => this.check(request, submitted, signal);
     if (this.running >= maxRunning) await this.wait(check);
@@ -86,7 +90,7 @@ export class ScriptedEngine implements Engine {
     let isWhole = false;
     try {
       if (!check()) return;
-      isWhole = yield* this.write(request, { submitted, check });
+      isWhole = yield* this.write(request, { texts, submitted, check });
     } finally {
       this.running--;
       if (isWhole) this.totals.finished++;
@@ -120,10 +124,9 @@ export class ScriptedEngine implements Engine {
 
   private async *write(
     request: EngineRequest,
-    { submitted, check }: { submitted: number; check(): boolean },
+    { texts, submitted, check }: { texts: readonly string[]; submitted: number; check(): boolean },
   ): AsyncGenerator<EngineEvent, boolean> {
-    const { count = 1, prompt } = request;
-    const texts = Array.from({ length: count }, (_, i) => (this.script.answer ?? echo)(request, i));
+    const { prompt } = request;
     const started = performance.now();
     const promptTokens =
       typeof prompt !== "string" && "ids" in prompt ? prompt.ids.length : words(echo(request)).length;

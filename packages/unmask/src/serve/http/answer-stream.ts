@@ -1,6 +1,6 @@
 // An answer as server-sent events. Text only ever appends; drafts are events of their own (`event: canvas`) in chunks
-// without choices, which clients of OpenAI's pass over. Status and headers wait a moment for the engine's first word, so
-// that what it refuses at once is refused with its status.
+// without choices, which clients of OpenAI's pass over. Status and headers wait for the engine to take the request, so
+// that what it refuses is refused with its status.
 
 import type { CanvasToken, EngineEvent } from "../engine.ts";
 import { canReturnPart } from "./answer-whole.ts";
@@ -11,19 +11,16 @@ import { clientGone, type Exchange, type Service } from "./service.ts";
 import { Tally } from "./tally.ts";
 import { type SourcedEvent, together } from "./together.ts";
 
-const patience = 2000; // ms
 /** Drafts are left out while so many bytes wait for a slow reader. */
 const draftBacklog = 256 * 1024;
 
 type Events = AsyncGenerator<SourcedEvent, void>;
-type First = Promise<IteratorResult<SourcedEvent, void>>;
 
 /** Throws what the engine throws before the first event. */
 export async function answerStream(service: Service, exchange: Exchange, run: Run): Promise<Response> {
   const { bufferedBytes, keepAliveSeconds } = service.limits;
   const events = together(service.engine, run.requests, exchange.controller);
-  const first = events.next();
-  await settled(first, patience);
+  const early = await taken(events, run.requests.length);
   if (exchange.isGone()) return new Response(null, { status: clientGone });
   const outbox = new Outbox({
     bound: bufferedBytes,
@@ -31,7 +28,7 @@ export async function answerStream(service: Service, exchange: Exchange, run: Ru
     onCancel: () => exchange.controller.abort(),
   });
   const over = exchange.goesOn();
-  void new Stream(service, exchange, { run, outbox }).pump(first, events).then(over);
+  void new Stream(service, exchange, { run, outbox }).pump(early, events).then(over);
   return new Response(outbox.body, {
     headers: {
       "content-type": "text/event-stream; charset=utf-8",
@@ -42,16 +39,16 @@ export async function answerStream(service: Service, exchange: Exchange, run: Ru
   });
 }
 
-async function settled(promise: Promise<unknown>, milliseconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  try {
-    await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
+/** Waits until every prompt was taken, or the client went away; the events that came meanwhile. */
+async function taken(events: Events, prompts: number): Promise<SourcedEvent[]> {
+  const early: SourcedEvent[] = [];
+  for (let count = 0; count < prompts; ) {
+    const { done, value } = await events.next();
+    if (done === true) break;
+    if (value.event.type === "queued") count++;
+    else early.push(value);
   }
+  return early;
 }
 
 const letters: Readonly<Record<CanvasToken["state"], string>> = {
@@ -85,10 +82,11 @@ class Stream {
   }
 
   /** Writes until the end; never throws. The status for log and metrics. */
-  async pump(first: First, events: Events): Promise<number> {
+  async pump(early: readonly SourcedEvent[], events: Events): Promise<number> {
     try {
       this.begin();
-      for (let next = await first; next.done !== true; next = await events.next()) this.onEvent(next.value);
+      for (const one of early) this.onEvent(one);
+      for await (const one of events) this.onEvent(one);
       if (this.exchange.controller.signal.aborted) return clientGone;
       this.end(false);
       return 200;

@@ -23,7 +23,8 @@ export interface RunningServer {
 }
 
 const headerSeconds = 10;
-const idleSeconds = 5;
+/** Longer than load balancers keep theirs (60): else one of them sends into a connection that is being closed. */
+const idleSeconds = 75;
 /** Milliseconds that the last bytes of broken-off answers have to go out. */
 const lastWords = 1000;
 
@@ -60,6 +61,13 @@ export async function startServer(
       return stop(server, engine, seconds);
     },
   };
+}
+
+/** Whether the address can be taken, asked before a model is loaded for it. Throws as startServer does. */
+export async function checkAddress({ host, port }: Pick<ServerOptions, "host" | "port">): Promise<void> {
+  const server = createServer();
+  await listen(server, host, port);
+  await new Promise((resolve) => server.close(resolve));
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

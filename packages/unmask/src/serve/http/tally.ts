@@ -47,10 +47,10 @@ export class Tally {
     } else if (event.type === "finish") {
       this.queued = Math.max(this.queued, event.queued);
       this.worked = Math.max(this.worked, event.worked);
-    } else this.addTo(this.choices[this.choiceOf(source, event.index)]!, event);
+    } else if (event.type !== "queued") this.addTo(this.choices[this.choiceOf(source, event.index)]!, event);
   }
 
-  private addTo(choice: Choice, event: Exclude<EngineEvent, { type: "start" | "finish" }>): void {
+  private addTo(choice: Choice, event: Exclude<EngineEvent, { type: "queued" | "start" | "finish" }>): void {
     if (event.type === "text-delta") {
       choice.text += event.text;
       choice.logprobs.push(...(event.logprobs ?? []));

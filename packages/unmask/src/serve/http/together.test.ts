@@ -12,8 +12,8 @@ describe("requests together", () => {
       seen[source]!.push(event.type === "text-delta" ? event.text : event.type);
     }
     expect(seen).toEqual([
-      ["start", "a", " b", "sequence", "finish"],
-      ["start", "c", " d", " e", "sequence", "finish"],
+      ["queued", "start", "a", " b", "sequence", "finish"],
+      ["queued", "start", "c", " d", " e", "sequence", "finish"],
     ]);
     expect(controller.signal.aborted).toBe(false);
   });

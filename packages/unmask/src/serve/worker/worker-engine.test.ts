@@ -99,7 +99,7 @@ describe("WorkerEngine", () => {
     await expect(ask(engine, "throw")).rejects.toThrow("a bug");
     await expect(ask(engine, "more")).rejects.toThrow(/ended twice|start the server again/);
     await expect(engine.stats()).rejects.toThrow("a bug");
-    expect(engine.ready).toBe(false);
+    expect([engine.ready, engine.failed]).toEqual([false, true]);
     await engine.close();
   });
 

@@ -57,6 +57,10 @@ export class WorkerEngine implements Engine {
     return this.state === "ready";
   }
 
+  get failed(): boolean {
+    return this.state === "dead";
+  }
+
   submit(request: EngineRequest, signal?: AbortSignal): AsyncIterableIterator<EngineEvent> {
     const id = this.asked++;
     const leave = () => {
