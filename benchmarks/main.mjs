@@ -10,6 +10,7 @@ const benchmarks = {
   decode: () => import("./decode/main.mjs"),
   distill: () => import("./distill/main.mjs"),
   dtype: () => import("./dtype/main.mjs"),
+  inspector: () => import("./inspector/main.mjs"),
   memory: () => import("./memory/main.mjs"),
   models: () => import("./models/main.mjs"),
   "serve-load": () => import("./serve-load/main.mjs"),
