@@ -319,7 +319,7 @@ describe("for everyone", () => {
       const [wide, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       expect(wide).toBeLessThanOrEqual(shown!);
       expect(await violations(page), "narrow").toEqual([]);
-    });
+    }, 180_000);
   }
 
   it("keys are listed, and can be switched off", async () => {
