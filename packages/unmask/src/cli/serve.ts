@@ -89,7 +89,12 @@ async function serve(engine: Engine, { keys, log, flags, stopped }: Serving): Pr
   const access = { keys, hosts: hostsFor(flags.host, flags.allowHost ?? []), origins };
   const app = createApp({ service, access, pages: readPages(inspector) });
   const { host, port, maxConnections: connections } = flags;
-  const server = await startServer(app, { service, closing }, { host, port, connections });
+  const server = await startServer(app, { service, closing }, { host, port, connections }).catch(
+    async (error: unknown) => {
+      await engine.close(); // its thread would keep the process
+      throw error;
+    },
+  );
   if (keys.length === 0 && !isLoopback(host)) {
     log.warn(`anyone who reaches ${host} may use this server; give --api-key-file`);
   }

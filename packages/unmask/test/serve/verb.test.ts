@@ -141,15 +141,15 @@ describe("what is wrong with a command line is one sentence", () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");
     const port = String((taken.address() as { port: number }).port);
-    const { exitCode, stderr } = await run(
-      "serve",
-      "--model",
-      model,
-      "--port",
-      port,
-      "--log-level",
-      "silent",
-    );
+    // The engine's thread is a module of the built package.
+    const args = ["serve", "--model", model, "--port", port, "--log-level", "silent"];
+    const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+    children.push(child);
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    const [exitCode] = (await once(child, "close")) as [number];
     taken.close();
     expect(stderr).toMatch(/port \d+ of 127.0.0.1 is taken; choose another with --port/);
     expect(exitCode).toBe(2);
