@@ -74,13 +74,21 @@ const unmask = {
       npm: "none",
       reason: "policies run on host arrays, without tensors",
     },
+    structure: {
+      may: ["base", "decode"],
+      reason:
+        "what a text must look like is arithmetic on bytes: it knows no network and no tokenizer's files",
+    },
     propose: {
       may: ["base", "diffusion", "models", "decode", "torch"],
       npm: "none",
       reason: "the only forward pass of decoding: it reduces logits on the device to what policies look at",
     },
     generate: {
-      may: ["base", "hub", "trajectory", "text", "diffusion", "models", "decode", "propose", "torch"],
+      may: [
+        ...["base", "hub", "trajectory", "text", "diffusion", "models", "decode", "structure", "propose"],
+        "torch",
+      ],
       reason: "generate joins text, models and decode",
     },
     grade: {
@@ -118,7 +126,7 @@ const unmask = {
       reason: "a distillation brings model, trajectories and method to the loop; it has no loss of its own",
     },
     serve: {
-      may: ["base", "trajectory", "text", "models", "decode", "generate"],
+      may: ["base", "trajectory", "text", "models", "decode", "structure", "generate"],
       reason: "the server streams what generate yields",
     },
     cli: {
@@ -133,6 +141,7 @@ const unmask = {
           "diffusion",
           "models",
           "decode",
+          "structure",
           "propose",
           "generate",
           "grade",

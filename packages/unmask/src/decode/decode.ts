@@ -245,6 +245,7 @@ const questionOf = ({ sequence, plan, proposal, decision }: Decided): Question =
 function takeStep({ sequence, plan, proposal, decision }: Decided): SequenceStep {
   const { row, canvas } = sequence;
   commit(canvas, proposal, decision);
+  for (const one of decision.certain ?? []) fill(canvas, one);
   if (plan.fill?.keepOpen === true) closeFilled(canvas, plan.fill);
   return { row, forward: canvas.forwards - 1, plan, proposal, decision };
 }

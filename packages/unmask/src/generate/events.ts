@@ -1,6 +1,7 @@
 // What is asked of a generation, and what it tells whoever watches: the terminal, programs (--json), later the server.
 
 import type { Fidelity, OptionValues } from "../decode/decoder.ts";
+import type { Structure } from "../structure/structure.ts";
 import type { ChatMessage } from "../text/chat-template.ts";
 import type { Trajectory, TrajectoryHeader } from "../trajectory/record.ts";
 
@@ -20,6 +21,11 @@ export interface GenerateOptions {
   readonly suffix?: string | undefined;
   /** Given tokens by column behind the prompt: the frame of any number of holes. */
   readonly given?: ReadonlyMap<number, number> | undefined;
+  /**
+   * What the text must look like, for sure: JSON, JSON of a schema, or what a regular expression matches as a whole.
+   * maxNewTokens is then the most it may take.
+   */
+  readonly structure?: Structure | undefined;
   readonly seed?: number | undefined;
   /** Sequences a prompt; 1 by default. */
   readonly count?: number | undefined;

@@ -7,6 +7,7 @@ import { type Decoder, type OptionValues, type ReadyDecoder, readOptions } from 
 import { decoders, usualDecoder } from "../decode/decoders.ts";
 import type { GenerateOptions, Prompt } from "./events.ts";
 import { type ModelText, tokenizerOf } from "./load.ts";
+import { type StructuredText, structureText } from "./structured.ts";
 
 const defaultBatchSize = 64;
 const usualNewTokens = 256;
@@ -20,6 +21,8 @@ export interface Job {
   /** Given tokens by column of the canvas. */
   readonly given: ReadonlyMap<number, number>;
   readonly decoder: ReadyDecoder;
+  /** What the text must look like. */
+  readonly structured?: StructuredText | undefined;
 }
 
 export interface GenerateRequest {
@@ -50,12 +53,21 @@ export function resolveRequest(
   const encoded = prompts.map((prompt) => encodePrompt(model, prompt));
   const suffix = options.suffix === undefined ? undefined : tokenizerOf(model).encode(options.suffix);
   const isChat = prompts.some((prompt) => Array.isArray(prompt));
-  const stopIds = stopIdsOf(model, options, isChat);
+  // A text of a structure ends with it: an end of text inside is the padding of a value.
+  const stopIds = options.structure === undefined ? stopIdsOf(model, options, isChat) : [];
   // A policy that ends at a stop token ends at those that were asked for, or at none.
   const facts = { ...model.facts, endIds: options.stopAtEnd === false ? [] : stopIds };
   const jobs = encoded.flatMap((prompt, i) => {
-    const newTokens = columnsBehind(model, prompt, options, suffix);
-    const given = givenColumns(prompt.length, newTokens, options, suffix);
+    const room = columnsBehind(model, prompt, options, suffix);
+    const tail = suffix?.length ?? 0;
+    const structured = structureText(model, options, room - tail);
+    const newTokens = structured === undefined ? room : structured.columns + tail;
+    const given = givenColumns(
+      prompt.length,
+      newTokens,
+      { ...options, given: structured?.given ?? options.given },
+      suffix,
+    );
     return Array.from({ length: count }, (_, k): Job => {
       const context = {
         facts,
@@ -65,7 +77,9 @@ export function resolveRequest(
         newTokens,
       } as const;
       const ready = decoder.create(values, context);
-      return { sequence: places[i]! * count + k, prompt, newTokens, given, decoder: ready };
+      const job = { sequence: places[i]! * count + k, prompt, newTokens, given, decoder: ready };
+      if (structured === undefined) return job;
+      return { ...job, structured, decoder: structured.bind(ready, prompt.length) };
     });
   });
   return {

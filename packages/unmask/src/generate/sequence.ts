@@ -31,11 +31,9 @@ export function begin(model: Model, job: Job, options: BeginOptions): Sequence {
   const length = to + (decoder.extraColumns ?? 0);
   const canvas = newCanvas({ length, noiseId: maskIdOf(model), sequence, prompt, given });
   const text = new TextStream({
-    tokenizer: tokenizerOf(model),
-    from: prompt.length,
-    to: to - tail,
-    stop,
-    stopIds,
+    ...{ tokenizer: tokenizerOf(model), from: prompt.length, stop, stopIds },
+    to: job.structured === undefined ? to - tail : prompt.length + job.structured.columns,
+    stream: job.structured?.stream(),
   });
   const blocks = new BlockEnds(canvas, decoder.policy.blocks?.(canvas) ?? [], to);
   return { job, canvas, text, blocks, recorder: new Recorder(canvas, { proposals }) };
@@ -56,9 +54,11 @@ export function endingOf({ job, canvas, text }: Sequence, stopsAtEnd: boolean): 
   const whole = from + job.newTokens;
   const decoded = Math.min(whole, job.decoder.textEnd?.(canvas) ?? whole);
   const end = stopsAtEnd ? (text.end ?? decoded) : decoded;
+  const isWhole = text.stopped || (job.structured !== undefined && text.end !== undefined);
+  if (isWhole) job.structured?.check(text.text);
   return {
     end,
-    finishReason: text.stopped ? "stop" : "length",
+    finishReason: isWhole ? "stop" : "length",
     tokens: countWritten(canvas.revealStep.subarray(from, end)),
     tokensBehindEnd: countWritten(canvas.revealStep.subarray(end, whole)),
   };

@@ -11,6 +11,8 @@ export interface TextStreamOptions {
   readonly to: number;
   readonly stop: readonly string[];
   readonly stopIds: readonly number[];
+  /** Turns tokens into text in the tokenizer's place. */
+  readonly stream?: DecodeStream | undefined;
 }
 
 export class TextStream {
@@ -29,7 +31,7 @@ export class TextStream {
   constructor(options: TextStreamOptions) {
     this.options = options;
     this.next = options.from;
-    this.stream = options.tokenizer.stream({ skipSpecials: true });
+    this.stream = options.stream ?? options.tokenizer.stream({ skipSpecials: true });
   }
 
   /** All text so far. */

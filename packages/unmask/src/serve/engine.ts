@@ -5,7 +5,10 @@
 // scripted engine (scripted-engine.ts) answers without a network, for tests of everything above this line.
 
 import type { Fidelity, OptionValues } from "../decode/decoder.ts";
+import type { Structure } from "../structure/structure.ts";
 import type { ChatMessage } from "../text/chat-template.ts";
+
+export type { Structure } from "../structure/structure.ts";
 
 /** One prompt to answer, `count` times. */
 export interface EngineRequest {
@@ -31,12 +34,6 @@ export interface EngineRequest {
   /** Milliseconds from submission after which the request is dropped with a DeadlineError. */
   readonly deadline?: number | undefined;
 }
-
-/** What the text must look like. */
-export type Structure =
-  | { readonly kind: "json" }
-  | { readonly kind: "json-schema"; readonly schema: unknown }
-  | { readonly kind: "regex"; readonly pattern: string };
 
 export type EngineEvent =
   /** The first: it was taken, and waits or begins. What is refused has no event. */

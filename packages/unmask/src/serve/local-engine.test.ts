@@ -170,10 +170,24 @@ describe("LocalEngine", () => {
     [{ prompt: "a", stop: [""] }, /a stop string is empty/],
     [{ prompt: "a", topLogprobs: 21 }, /from 0 to 20/],
     [{ prompt: { ids: [-1] } }, /outside the vocabulary/],
-    [{ prompt: "a", structure: { kind: "json" } }, /structure/],
+    [{ prompt: "a", structure: { kind: "regex", pattern: "(" } }, /no regular expression/],
+    [{ prompt: "a", structure: { kind: "json-schema", schema: false } }, /no value was found/],
   ] as const)("refuses %j before it waits", (request, message) =>
     withEngine("llada", async (engine) => {
       await expect(collect(engine.submit(request))).rejects.toThrow(message);
     }),
   );
+
+  it("holds texts to a structure", () =>
+    withEngine("sdar", async (engine) => {
+      const schema = { type: "object", properties: { a: { enum: [1, 2, 3] } }, required: ["a"] };
+      const request = { prompt: "hi", count: 3, structure: { kind: "json-schema", schema } as const };
+      const events = await collect(engine.submit({ ...request, maxNewTokens: 16 }));
+      for (let index = 0; index < 3; index++) {
+        const own = events.filter((event) => "index" in event && event.index === index);
+        const text = own.flatMap((event) => (event.type === "text-delta" ? [event.text] : [])).join("");
+        expect([1, 2, 3]).toContain(JSON.parse(text).a);
+        expect(own.at(-1)).toMatchObject({ type: "sequence", text, finishReason: "stop" });
+      }
+    }));
 });

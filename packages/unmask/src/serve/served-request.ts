@@ -1,15 +1,11 @@
 // An engine's request made definite for one model: what it asks as generation asks it, what a sequence of it costs, and
 // how each sequence is opened. Everything that can be wrong with it is refused here, before it waits.
-//
-// Structure comes in here and nowhere else: resolve() is where prompt and options become jobs. A constraint gives the
-// locked columns (`given`, and how many new columns there are) and wraps the decoder's policy, to add `allowed` to its
-// plans and to veto what does not go together in its decisions.
 
-import { UnsupportedError, UsageError } from "../base/errors.ts";
+import { UsageError } from "../base/errors.ts";
 import { newCanvas } from "../decode/canvas.ts";
 import { type Model, maskIdOf, tokenizerOf } from "../generate/load.ts";
 import type { ModelProposals } from "../generate/proposals.ts";
-import { type GenerateRequest, type Job, resolveRequest } from "../generate/request.ts";
+import { type Job, resolveRequest } from "../generate/request.ts";
 import { estimateSequence } from "../models/estimate.ts";
 import type { EngineRequest } from "./engine.ts";
 import type { ScheduledRequest } from "./scheduler.ts";
@@ -25,7 +21,8 @@ export function serveRequest(
   request: EngineRequest,
 ): ScheduledRequest {
   checkTop(request.topLogprobs);
-  const resolved = resolve(model, request);
+  const { prompt, ...options } = request;
+  const resolved = resolveRequest(model, [prompt], options);
   const { jobs, stop, stopIds } = resolved;
   const [first] = jobs as readonly [Job, ...Job[]];
   const { seed = 0, fidelity = "corrected", suffix, topLogprobs, canvas: drafts = false } = request;
@@ -56,13 +53,6 @@ export function serveRequest(
 function checkTop(top: number | undefined): void {
   if (top === undefined || (Number.isInteger(top) && top >= 0 && top <= mostTop)) return;
   throw new UsageError(`top_logprobs is ${top}; give an integer from 0 to ${mostTop}`, { topLogprobs: top });
-}
-
-function resolve(model: Model, { prompt, structure, ...options }: EngineRequest): GenerateRequest {
-  if (structure !== undefined) {
-    throw new UnsupportedError("this engine does not hold texts to a structure; leave the structure out");
-  }
-  return resolveRequest(model, [prompt], options);
 }
 
 /** Bytes that one sequence of the request takes while it runs, at most, as its first plan and its canvas tell. */

@@ -107,7 +107,7 @@ class Denoising {
   }
 
   get isSpent(): boolean {
-    return this.planned === this.options.steps;
+    return this.planned >= this.options.steps;
   }
 
   /** The open columns of the block that starts at `start`, as candidates of its next step. */

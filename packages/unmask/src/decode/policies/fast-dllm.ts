@@ -81,7 +81,7 @@ function quotaSteps(open: readonly number[], steps: number, fidelity: Fidelity):
 }
 
 const quotaOf = ({ block, index, total }: Turn, steps: readonly number[]): number =>
-  evenSplit(total, steps[block]!)[index] ?? 0;
+  evenSplit(total, steps[block]!)[index] ?? total;
 
 function confidences(
   { columns, plainProbability }: Proposal,

@@ -76,7 +76,7 @@ export function lowConfidence(options: LowConfidenceOptions): Policy {
                   step,
                 })
               : confidences(proposal, options);
-          return { commit: largest(scores, evenSplit(total, steps[block]!)[index]!) };
+          return { commit: largest(scores, evenSplit(total, steps[block]!)[index] ?? total) };
         },
       };
     },

@@ -98,6 +98,8 @@ export interface Decision {
   readonly commit: readonly number[];
   /** Tokens to write instead of the drawn ones, by index into the proposal. */
   readonly tokens?: ReadonlyMap<number, number> | undefined;
+  /** Written behind the commit, for it leaves nothing else: what a constraint makes certain. */
+  readonly certain?: readonly Fill[] | undefined;
   /** One of these takes this decision's place: the loop's judge chooses. */
   readonly alternatives?: readonly Decision[] | undefined;
 }
