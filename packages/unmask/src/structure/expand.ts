@@ -47,7 +47,8 @@ export class Expander {
   }
 
   /** What all terms allow. */
-  expand(terms: readonly Term[]): Expansion {
+  expand(all: readonly Term[]): Expansion {
+    const terms = [...new Map(all.map((term) => [termsKey([term]), term])).values()];
     const key = termsKey(terms);
     const known = this.known.get(key);
     if (known === "open") {

@@ -56,7 +56,14 @@ export function validatorOf(schema: unknown): Validator {
     try {
       const validate = compile(schema, dialect);
       return {
-        check: (value) => (validate(value) ? undefined : reasonOf(validate.errors)),
+        check(value) {
+          try {
+            return validate(value) ? undefined : reasonOf(validate.errors);
+          } catch (error) {
+            // Of ajv's on schemas that lead back to themselves.
+            return `the value cannot be checked (${error instanceof Error ? error.message : String(error)})`;
+          }
+        },
       };
     } catch (error) {
       first ??= error;
