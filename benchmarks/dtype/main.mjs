@@ -23,7 +23,7 @@ const options = /** @type {const} */ ({
 });
 
 const help = `npm run bench -- dtype --run DIR [--save]: held-out loss by dtype of the weights.
-  --run DIR  folder of a finished training run, such as runs/quickstart
+  --run DIR  folder of a finished training run, such as runs/quickstart/teacher
 `;
 
 const dtypes = /** @type {const} */ (["float32", "bfloat16", "int8"]);

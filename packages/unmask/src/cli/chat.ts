@@ -2,7 +2,7 @@
 // line of stdin is a turn, and answers go to stdout as they become certain, or as one JSON object a turn (`--json`).
 
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { isUnmaskError, UnsupportedError, UsageError } from "../base/errors.ts";
+import { isUnmaskError, UnsupportedError } from "../base/errors.ts";
 import type { GeneratedSequence, GenerateEvent, GenerateOptions } from "../generate/events.ts";
 import type { Model } from "../generate/load.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -13,6 +13,7 @@ import { decoderOptionsOf } from "./decoder-flags.ts";
 import { type GenerateFlags, jsonResult, loadFor, summary } from "./generate.ts";
 import { interruptedExitCode } from "./interrupt.ts";
 import { hasColours, isLive, printable, styles } from "./terminal.ts";
+import { modelOrUsual } from "./usual-model.ts";
 
 export type ChatFlags = Pick<
   GenerateFlags,
@@ -33,10 +34,7 @@ export type ChatFlags = Pick<
 
 /** Returns the exit code. */
 export async function chatVerb(flags: ChatFlags): Promise<number> {
-  if (flags.model === undefined) {
-    throw new UsageError("nobody to talk to; give --model DIR, as in --model runs/chat");
-  }
-  const { model, tokenizer } = await loadFor(flags.model, flags);
+  const { model, tokenizer } = await loadFor(modelOrUsual(flags.model), flags);
   checkTemplate(model);
   await checkOptions(model, flags);
   const isTerminal = flags.json !== true && process.stdin.isTTY === true && isLive(process.stdout);

@@ -20,7 +20,6 @@ describe("wrong use", () => {
     [["generate", "--batchsize", "5"], 'unknown option --batchsize (did you mean "--batch-size"?)'],
     [["--verbos"], 'unknown option --verbos (did you mean "--verbose"?)'],
     [["language", "sampel"], 'unknown verb "sampel" (did you mean "sample"?)'],
-    [["generate"], "nothing to write with; give --model DIR"],
     [["generate", "--modle", "x"], 'unknown option --modle (did you mean "--model"?)'],
     [
       ["generate", "--model", "x", "--steps", "0"],
@@ -43,7 +42,6 @@ describe("wrong use", () => {
     [["grade", "--task", "math"], "nothing to grade; give --input FILE.jsonl"],
     [["grade", "--task", "math", "--input", "./none"], "./none does not exist; give a JSONL file"],
     [["inspect", "modl"], 'unknown verb "modl" (did you mean "model"?)'],
-    [["inspect", "model"], "no model is named; give its folder, as in unmask inspect model runs/train"],
     [["inspect", "model", "./none"], "./none: no such folder"],
     [["inspect", "estimate", "./none", "--batch", "0"], "--batch is 0; give a whole number of at least 1"],
     [
@@ -54,7 +52,6 @@ describe("wrong use", () => {
     [["forward", "--model", "none"], "nothing to feed; give --input FILE.json"],
     [["forward", "--model", "none", "--input", "x"], "nowhere to write; give --output FILE.safetensors"],
     [["forward", "--model", "none", "--input", "x", "--output", "./x"], "--output ./x is the input"],
-    [["chat"], "nobody to talk to; give --model DIR"],
     [["chat", "--promt", "x"], "unknown option --promt; see unmask chat --help"],
     [["generate", "--model", "x", "--temperature", "-1"], "--temperature is -1; give a number of at least 0"],
     [["generate", "--model", "x", "--eps", "x"], "--eps is x; give a number"],

@@ -244,15 +244,15 @@ function addDoctor(root: Command): void {
 function addQuickstart(root: Command): void {
   root
     .command("quickstart")
-    .description("train a small model in minutes and see what it writes by number of steps")
+    .description("in minutes: train teachers, teach students fewer forwards, measure both, write a report")
     .option("--data <file>", "your own text instead of the built-in language")
     .option("--seed <n>", "random numbers", seed, 0)
-    .option("--out <dir>", "folder of the run", "runs/quickstart")
-    .option("--from-scratch", "do not reuse the model of an earlier quickstart")
+    .option("--out <dir>", "folder of all that is made; the same command goes on with it", "runs/quickstart")
+    .option("--from-scratch", "also train the two teachers that come bundled: most of an hour more")
     .action(
       verb(async ({ data, seed: chosen, out, fromScratch = false, json = false }: QuickstartFlags) => {
-        const { quickstart } = await import("./quickstart.ts");
-        return quickstart({ ...(data === undefined ? {} : { data }), seed: chosen, out, fromScratch, json });
+        const { quickstart } = await import("./quickstart/quickstart.ts");
+        return quickstart({ data, seed: chosen, out, fromScratch, json });
       }),
     );
 }
@@ -286,6 +286,12 @@ function addLanguage(root: Command): void {
     .option("--skip <n>", "begin behind so many", wholeNumber("--skip", { least: 0, example: 1000 }), 0)
     .option("--seed <n>", "random numbers", seed, 0)
     .action(verb(async (options) => (await import("./language.ts")).problemsVerb(options)));
+  language
+    .command("mixture")
+    .description("print stories and word problems as the bundled model learns them, one JSON object a line")
+    .option("--count <n>", "examples", wholeNumber("--count", { least: 1, example: 7 }), 7)
+    .option("--seed <n>", "random numbers", seed, 0)
+    .action(verb(async (options) => (await import("./language.ts")).mixtureVerb(options)));
   language
     .command("score")
     .description("read one text a line, print its validity and log-probabilities as JSON")

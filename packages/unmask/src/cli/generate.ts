@@ -17,6 +17,7 @@ import { decoderOptionsOf } from "./decoder-flags.ts";
 import { interruptedExitCode, onInterrupt } from "./interrupt.ts";
 import { duration } from "./numbers.ts";
 import { hasColours, isLive, styles } from "./terminal.ts";
+import { modelOrUsual } from "./usual-model.ts";
 
 /** The decoder's options stand beside these. */
 export interface GenerateFlags {
@@ -47,12 +48,6 @@ export interface GenerateFlags {
 
 /** Returns the exit code. */
 export async function generateVerb(flags: GenerateFlags): Promise<number> {
-  // Not commander's "required": that would hide a misspelt --model behind "not specified".
-  if (flags.model === undefined) {
-    throw new UsageError(
-      "nothing to write with; give --model DIR, the folder of a run, as in --model runs/train",
-    );
-  }
   if (flags.recordProposals === true && flags.trajectory === undefined) {
     throw new UsageError("--record-proposals needs a file to record them in; give --trajectory out.parquet");
   }
@@ -60,7 +55,7 @@ export async function generateVerb(flags: GenerateFlags): Promise<number> {
     import("../generate/generate.ts"),
     import("../generate/trajectory-shard.ts"),
   ]);
-  const { model, tokenizer } = await loadFor(flags.model, flags);
+  const { model, tokenizer } = await loadFor(modelOrUsual(flags.model), flags);
   const interrupt = onInterrupt(() => undefined);
   const shard = flags.trajectory === undefined ? undefined : new TrajectoryShard(flags.trajectory, tokenizer);
   const options: GenerateOptions = {

@@ -47,7 +47,10 @@ Without a terminal every line of stdin is a turn, and answers go to stdout; with
 
 const addModel = (command: Command): Command =>
   command
-    .option("--model <dir>", "folder of a run or of a model, or a Hugging Face id (required)")
+    .option(
+      "--model <dir>",
+      "folder of a run or of a model, a bundled name, or a Hugging Face id (default: tiny)",
+    )
     .option("--revision <name>", "branch, tag or commit of a Hugging Face model");
 
 const addSystemAndLength = (command: Command): Command =>

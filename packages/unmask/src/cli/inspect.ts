@@ -1,7 +1,6 @@
 // `unmask inspect model` and `unmask inspect estimate`: what a model is and what it will take, from the headers of its
 // files. No weight is read, and a folder with config.json alone will do.
 
-import { UsageError } from "../base/errors.ts";
 import { describe } from "../generate/load.ts";
 import { type Estimate, estimateMemory } from "../models/estimate.ts";
 import type { Facts } from "../models/family.ts";
@@ -14,24 +13,21 @@ import { checkDevice } from "./device.ts";
 import { gigabytes } from "./numbers.ts";
 import { groupTensors, type ListedTensor, renderGroups } from "./tensor-groups.ts";
 import { hasColours, isLive, printable, type Styles, screenOf, styles } from "./terminal.ts";
+import { modelOrUsual } from "./usual-model.ts";
 
 const width = (): number => (isLive(process.stdout) ? screenOf(process.stdout).columns - 1 : 120);
 
-function named(source: string | undefined): string {
-  if (source !== undefined) return source;
-  throw new UsageError("no model is named; give its folder, as in unmask inspect model runs/train");
-}
-
 /** Returns the exit code. */
 export async function modelVerb(
-  source: string | undefined,
+  given: string | undefined,
   { json }: { readonly json?: boolean },
 ): Promise<number> {
-  const found = await describe(named(source));
+  const source = modelOrUsual(given);
+  const found = await describe(source);
   const tensors = listTensors(found.model);
   const style = styles(hasColours(process.stdout));
   const text = json
-    ? JSON.stringify(modelFacts(source!, { ...found, tensors }))
+    ? JSON.stringify(modelFacts(source, { ...found, tensors }))
     : renderModel({ ...found, tensors }, style).join("\n");
   process.stdout.write(`${text}\n`);
   return 0;
@@ -156,8 +152,9 @@ export interface EstimateFlags {
 }
 
 /** Returns the exit code. */
-export async function estimateVerb(source: string | undefined, flags: EstimateFlags): Promise<number> {
-  const { model } = await describe(named(source));
+export async function estimateVerb(given: string | undefined, flags: EstimateFlags): Promise<number> {
+  const source = modelOrUsual(given);
+  const { model } = await describe(source);
   const { batch, dtype, cache = false } = flags;
   const length = flags.length ?? Math.min(usualLength, model.facts.contextLength);
   const device = checkDevice(flags.device);

@@ -68,6 +68,29 @@ export async function problemsVerb(options: ProblemOptions): Promise<number> {
   return 0;
 }
 
+/** How a story is asked for. */
+const requests = ["tell me a story .", "write a story .", "a story please ."] as const;
+
+/**
+ * Example number `i` of what the bundled model learns: of seven, five problems of several wordings, a story without a
+ * prompt and one that is asked for. Prompt and response are joined as they are.
+ */
+export function mixtureAt(seed: number, i: number): { prompt: string; response: string } {
+  const [round, place] = [Math.floor(i / 7), i % 7];
+  if (place < 5) {
+    const { question, reasoning, answer } = problemAt("small", "varied", seed, 5 * round + place);
+    return { prompt: question, response: ` ${reasoning} answer ${answer}` };
+  }
+  const story = storyAt("small", seed, 2 * round + place - 5).join(" ");
+  if (place === 5) return { prompt: "", response: story };
+  return { prompt: requests[round % requests.length]!, response: ` ${story}` };
+}
+
+export async function mixtureVerb({ count, seed }: { readonly count: number; readonly seed: number }) {
+  for (let i = 0; i < count; i++) await writeLine(JSON.stringify(mixtureAt(seed, i)));
+  return 0;
+}
+
 function problemSize(text: string): ProblemSize {
   const found = problemSizes.find((size) => size === text);
   if (found !== undefined) return found;

@@ -12,7 +12,10 @@ export function addServe(root: Command, verb: Action): void {
   const command = root
     .command("serve")
     .description("answer requests over HTTP: OpenAI's interface, and a page to watch texts appear")
-    .option("--model <dir>", "folder of a run or of a model, or a Hugging Face id (required)")
+    .option(
+      "--model <dir>",
+      "folder of a run or of a model, a bundled name, or a Hugging Face id (default: tiny)",
+    )
     .option("--revision <name>", "branch, tag or commit of a Hugging Face model")
     .option("--name <text>", "what clients call the model (default: what was given as --model)");
   addDoor(command);

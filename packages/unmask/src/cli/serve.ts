@@ -3,7 +3,6 @@
 
 import { fileURLToPath } from "node:url";
 import pino, { type Logger } from "pino";
-import { UsageError } from "../base/errors.ts";
 import type { Engine } from "../serve/engine.ts";
 import { hostsFor, isLoopback, readKeys } from "../serve/http/access.ts";
 import { createApp } from "../serve/http/app.ts";
@@ -16,6 +15,7 @@ import { checkDevice } from "./device.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { logLines } from "./log-lines.ts";
 import { isLive } from "./terminal.ts";
+import { modelOrUsual } from "./usual-model.ts";
 
 export interface ServeFlags {
   readonly model?: string;
@@ -47,15 +47,11 @@ export interface ServeFlags {
 
 /** Returns the exit code, when the server was stopped. */
 export async function serveVerb(flags: ServeFlags): Promise<number> {
-  const { model } = flags;
-  if (model === undefined) {
-    throw new UsageError("nothing to serve; give --model DIR, as in --model runs/train");
-  }
   // Wrong flags are told before a model is loaded.
   const keys = flags.apiKeyFile === undefined ? [] : readKeys(flags.apiKeyFile);
   const log = newLog(flags.logLevel);
   await checkAddress(flags);
-  const engine = await engineOf(model, flags);
+  const engine = await engineOf(modelOrUsual(flags.model), flags);
   const interrupt = onInterrupt(() => undefined);
   try {
     await serve(engine, { keys, log, flags, stopped: interrupt.signal });

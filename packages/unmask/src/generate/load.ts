@@ -23,6 +23,7 @@ import {
 import { type ChatTemplate, loadChatTemplate } from "../text/chat-template.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { loadTokenizer } from "../text/tokenizer-files.ts";
+import { bundledFolder, bundledNames } from "./bundled.ts";
 
 /** For models that are fetched from the hub. */
 export interface FetchOptions {
@@ -68,7 +69,7 @@ export interface Model {
 /** What prompts and requests need of a model: nothing of its weights. */
 export type ModelText = Pick<Model, "folder" | "facts" | "tokenizer" | "template">;
 
-/** Loads a folder, a training run's folder, or a model of the hub. Throws a CheckpointError or UnsupportedError. */
+/** Loads a folder, a training run's folder, a bundled model, or one of the hub. Throws a CheckpointError or UnsupportedError. */
 export async function load(source: string, options: LoadOptions = {}): Promise<Model> {
   const folder = await modelFolder(source, options);
   const tokenizer = hasTokenizer(folder) ? await loadTokenizer(folder) : undefined;
@@ -196,8 +197,8 @@ function checkIsSpecial(folder: string, maskId: number | undefined, tokenizer: T
 }
 
 /**
- * Where a model's files lie: the folder itself, the model of a training run's folder, or the shared cache of the hub
- * after a download. Throws a CheckpointError.
+ * Where a model's files lie: the folder itself, the model of a training run's folder, a bundled model, or the shared
+ * cache of the hub after a download. Throws a CheckpointError.
  */
 export function modelFolder(source: string, options: FetchOptions = {}): Promise<string> {
   return findFolder(source, options, fetchCheckpoint);
@@ -209,12 +210,14 @@ async function findFolder(
   fetch: typeof fetchCheckpoint,
 ): Promise<string> {
   if (existsSync(source) && statSync(source).isDirectory()) return folderWithin(source);
+  const bundled = bundledFolder(source);
+  if (bundled !== undefined) return bundled;
   if (isModelId(source) && !looksLikePath(source)) {
     const { folder } = await fetch(source, { revision, onProgress, signal });
     return folder;
   }
   throw new CheckpointError(
-    `${source}: no such folder; give the folder of a trained model (unmask train makes one) or a Hugging Face id`,
+    `${source}: no such folder; give the folder of a trained model (unmask train makes one), ${bundledNames().join(" or ")}, or a Hugging Face id`,
   );
 }
 

@@ -24,9 +24,9 @@ export class Replays {
     this.tokenizer = tokenizer;
   }
 
-  add({ token_ids, reveal_step, confidence, forwards }: Trajectory): number {
+  add({ token_ids, reveal_step, confidence, forwards }: Trajectory, tokenizer = this.tokenizer): number {
     this.all.push({
-      pieces: piecesOf(token_ids, this.tokenizer),
+      pieces: piecesOf(token_ids, tokenizer),
       steps: reveal_step,
       sure: confidence.map((value) => (Number.isNaN(value) ? null : Math.round(value * 1000) / 1000)),
       forwards,
@@ -109,10 +109,14 @@ function answerHtml({ label, row }: ShownAnswer, replays: Replays): Html {
     const verdict = row.graded.verdicts[at];
     const { trajectory, tokens } = written;
     return html`<p class="soft small">${label === "" ? "Answered" : label}: ${tokens} tokens in ${trajectory.forwards} forwards</p>
-<div data-replay="${replays.add(trajectory)}"><div class="answer" tabindex="0" role="region" aria-label="answer">${written.text}</div></div>
+${replayHtml(written.text, replays.add(trajectory))}
 ${verdict === undefined ? "" : html`<dl><dt>read as</dt><dd>${verdict.extracted ?? "nothing"}</dd>${verdict.correct ? "" : html`<dt>wrong</dt><dd>${verdict.reason}</dd>`}</dl>`}`;
   })}`;
 }
+
+/** A text that the page's script plays, by its replay's place. */
+export const replayHtml = (text: string, place: number): Html =>
+  html`<div data-replay="${place}"><div class="answer" tabindex="0" role="region" aria-label="answer">${text}</div></div>`;
 
 export function verdictWord(row: Row): "right" | "wrong" | "unparsed" {
   if (isRight(row)) return "right";

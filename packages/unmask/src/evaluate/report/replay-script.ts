@@ -74,14 +74,46 @@ function player(box, { pieces, steps, sure, forwards }) {
   next.addEventListener("click", () => move(1));
   text.before(make("div", { class: "player" }, play, back, slider, next, output, make("label", {}, order, " colour by order")));
   show();
+  return {
+    forwards,
+    restart: () => move(-forwards),
+    isDone: () => Number(slider.value) >= forwards,
+    advance: () => move(1),
+  };
+}
+
+/* one button for several replays: a forward of each at a time, so that the one with fewer is done first */
+function together(list, players) {
+  const button = make("button", { type: "button" }, "Play all");
+  let timer = 0;
+  function stop() {
+    clearInterval(timer);
+    timer = 0;
+    button.textContent = "Play all";
+  }
+  button.addEventListener("click", () => {
+    if (timer) return stop();
+    if (players.every((one) => one.isDone())) for (const one of players) one.restart();
+    button.textContent = "Pause";
+    timer = setInterval(() => {
+      for (const one of players) if (!one.isDone()) one.advance();
+      if (players.every((one) => one.isDone())) stop();
+    }, Math.max(60, Math.min(500, 6000 / Math.max(...players.map((one) => one.forwards)))));
+  });
+  list.before(make("div", { class: "player" }, button));
+}
+
+function prepare(details) {
+  if (!details.open || details.dataset.ready) return;
+  details.dataset.ready = "yes";
+  const players = [...details.querySelectorAll("[data-replay]")].map((box) => player(box, answers[box.dataset.replay]));
+  const list = details.querySelector(".beside");
+  if (list && players.length > 1) together(list, players);
 }
 
 for (const details of document.querySelectorAll("details[data-answer]")) {
-  details.addEventListener("toggle", () => {
-    if (!details.open || details.dataset.ready) return;
-    details.dataset.ready = "yes";
-    for (const box of details.querySelectorAll("[data-replay]")) player(box, answers[box.dataset.replay]);
-  });
+  details.addEventListener("toggle", () => prepare(details));
+  prepare(details);
 }
 
 for (const filters of document.querySelectorAll(".filters")) {

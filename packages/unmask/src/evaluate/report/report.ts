@@ -99,7 +99,8 @@ ${notes.map((note) => html`<p>${note}</p>`)}
 ${texts === undefined ? "" : html`<h3>Fluency</h3>${texts}<p class="soft small">Perplexity under a judge falls with repetition, and so does entropy: neither is read without the other.</p>`}`;
 }
 
-function curvesSection({ tasks, aup }: NonNullable<ReportInput["sweep"]>): Html {
+/** Curves, AUP and a grid of scores for each task. */
+export function curvesSection({ tasks, aup }: NonNullable<ReportInput["sweep"]>): Html {
   const methods = [
     ...new Set(Object.values(tasks).flatMap(({ points }) => points.map(({ method }) => method))),
   ];

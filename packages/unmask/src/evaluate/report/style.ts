@@ -42,6 +42,8 @@ details { border-bottom: 1px solid var(--line); }
 summary { cursor: pointer; padding: .5rem 0; }
 summary .badge { display: inline-block; min-width: 5.5em; font-weight: 600; }
 details > div { padding: 0 0 1rem; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: .5rem 1.5rem; }
+.beside > div { min-width: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; font-size: .875rem; margin: .4rem 0; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }

@@ -102,7 +102,8 @@ export async function writeSweep(evaluated: Evaluated, variants: readonly SweepV
 
 export const folderName = (label: string): string => label.replace(/[^\w.+=-]+/g, "_");
 
-function taskOf(outcomes: readonly TaskOutcome[], variants: readonly SweepVariant[]): SweepTask {
+/** The points of one task, by the variants that they were measured under. */
+export function taskOf(outcomes: readonly TaskOutcome[], variants: readonly SweepVariant[]): SweepTask {
   const [main] = outcomes[0]!.metrics;
   const points = outcomes.map(({ metrics, decoding }, at): SweepPoint => {
     const { method, option, value } = variants[at]!;
@@ -114,7 +115,7 @@ function taskOf(outcomes: readonly TaskOutcome[], variants: readonly SweepVarian
 }
 
 /** Task → method → points, in per cent; undefined if no task has shares. */
-function curvesText(
+export function curvesText(
   outcomes: readonly (readonly TaskOutcome[])[],
   variants: readonly SweepVariant[],
 ): string | undefined {

@@ -83,7 +83,7 @@ describe.each(["tiny", "small", "medium", "large"] as const)("problems_%s", (siz
   const names = taskNames.filter((name) => name.startsWith(`problems_${size}`));
 
   test.each(names)("%s: the solution is right, others say why", async (name) => {
-    const wording = name.endsWith("varied") ? "varied" : "plain";
+    const wording = name.includes("varied") ? "varied" : "plain";
     const file = join(folder, `${name}.jsonl`);
     const solved = Array.from({ length: 30 }, (_, n) => sampleProblem(uniformOf(n), size, wording));
     writeFileSync(file, solved.map(({ question }) => `${JSON.stringify({ prompt: question })}\n`).join(""));
@@ -102,8 +102,9 @@ describe.each(["tiny", "small", "medium", "large"] as const)("problems_%s", (siz
       expect(verdicts.map(({ correct, unparsed }) => [correct, unparsed])).toEqual([
         [true, false],
         [false, false],
-        [false, true],
+        [false, !name.endsWith("faithful")],
       ]);
+      expect(task.metrics[0]!.name).toBe(name.endsWith("faithful") ? "faithful,none" : "answer,none");
       expect(task.items[n]!.target).toBe(String(solved[n]!.answer));
     }
     const longest = Math.max(

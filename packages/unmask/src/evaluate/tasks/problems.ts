@@ -1,5 +1,6 @@
 // Word problems of the synthetic language (language/arithmetic.ts) as tasks, for models trained on them:
-// problems_SIZE, and problems_SIZE_varied where steps of reasoning are said in several ways. Rows {"question"}, or
+// problems_SIZE, and problems_SIZE_varied where steps of reasoning are said in several ways; with _faithful behind the
+// name the score is the reasoning, for a right answer may stand behind a wrong one. Rows {"question"}, or
 // {"prompt"} as `unmask language problems` writes them; the truth is computed from the question alone.
 //
 //   answer      the number behind the last "answer"
@@ -60,25 +61,34 @@ const reasoned =
 const shortestQuestion = (size: ProblemSize): number =>
   sampleProblem(() => 0, size).question.split(" ").length;
 
-const problemsOf = (size: ProblemSize, wording: Wording): Task =>
-  generateTask<ProblemDocument>({
-    name: wording === "plain" ? `problems_${size}` : `problems_${size}_${wording}`,
+/** What the score is of; the others stand beside it. */
+const scores = ["answer", "faithful"] as const;
+type Score = (typeof scores)[number];
+
+const judges: Readonly<Record<string, JudgeOne<ProblemDocument>>> = {
+  answer: answered,
+  reasoning: reasoned("correct"),
+  faithful: reasoned("faithful"),
+};
+
+const problemsOf = (size: ProblemSize, wording: Wording, score: Score): Task => {
+  const suffixes = [wording === "plain" ? "" : `_${wording}`, score === "answer" ? "" : `_${score}`];
+  const metrics = [score, ...Object.keys(judges).filter((name) => name !== score)];
+  return generateTask<ProblemDocument>({
+    name: `problems_${size}${suffixes.join("")}`,
     version: "1",
-    description: `word problems of the synthetic language, ${wording} wording`,
+    description: `word problems of the synthetic language, ${wording} wording${score === "answer" ? "" : ": the reasoning"}`,
     made: madeDocuments((uniform) => ({ question: sampleProblem(uniform, size, wording).question })),
     read,
     question: ({ question }) => question,
     target: ({ answer }) => String(answer),
     // A token a word, and one that ends the text.
     generation: { maxNewTokens: describeProblems(size, wording).maxWords - shortestQuestion(size) + 1 },
-    metrics: ["answer,none", "reasoning,none", "faithful,none"].map(share),
-    judge: judgeEach({
-      "answer,none": answered,
-      "reasoning,none": reasoned("correct"),
-      "faithful,none": reasoned("faithful"),
-    }),
+    metrics: metrics.map((name) => share(`${name},none`)),
+    judge: judgeEach(Object.fromEntries(metrics.map((name) => [`${name},none`, judges[name]!]))),
   });
+};
 
 export const problems: readonly Task[] = problemSizes.flatMap((size) =>
-  wordings.map((wording) => problemsOf(size, wording)),
+  scores.flatMap((score) => wordings.map((wording) => problemsOf(size, wording, score))),
 );
