@@ -51,7 +51,7 @@ function copyModel(run, folder) {
 async function slowest(folder) {
   const { facts } = await describe(folder);
   return facts.blockLength === undefined
-    ? { decoder: "low_confidence", decoder_options: { steps: facts.contextLength } }
+    ? { decoder: "low_confidence", decoder_options: { steps: facts.contextLength, block_length: 8 } }
     : { decoder: "block_diffusion", decoder_options: { denoising_steps: facts.blockLength } };
 }
 

@@ -71,19 +71,24 @@ export async function problemsVerb(options: ProblemOptions): Promise<number> {
 /** How a story is asked for. */
 const requests = ["tell me a story .", "write a story .", "a story please ."] as const;
 
+/** Of seven examples, the problem that each place holds; the others hold stories. */
+const problemPlaces = [0, undefined, 1, undefined, 2, 3, 4] as const;
+
 /**
  * Example number `i` of what the bundled model learns: of seven, five problems of several wordings, a story without a
  * prompt and one that is asked for. Prompt and response are joined as they are.
  */
 export function mixtureAt(seed: number, i: number): { prompt: string; response: string } {
   const [round, place] = [Math.floor(i / 7), i % 7];
-  if (place < 5) {
-    const { question, reasoning, answer } = problemAt("small", "varied", seed, 5 * round + place);
+  const problem = problemPlaces[place];
+  if (problem !== undefined) {
+    const { question, reasoning, answer } = problemAt("small", "varied", seed, 5 * round + problem);
     return { prompt: question, response: ` ${reasoning} answer ${answer}` };
   }
-  const story = storyAt("small", seed, 2 * round + place - 5).join(" ");
-  if (place === 5) return { prompt: "", response: story };
-  return { prompt: requests[round % requests.length]!, response: ` ${story}` };
+  const number = place === 1 ? 2 * round : 2 * round + 1;
+  const story = storyAt("medium", seed, number).join(" ");
+  if (place === 1) return { prompt: "", response: story };
+  return { prompt: requests[number % requests.length]!, response: ` ${story}` };
 }
 
 export async function mixtureVerb({ count, seed }: { readonly count: number; readonly seed: number }) {

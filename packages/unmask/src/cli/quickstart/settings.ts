@@ -56,12 +56,12 @@ export const usualSettings: Settings = {
   story: "medium",
   stories: 50_000,
   teacher: {
-    minutes: 1.5,
+    minutes: 1.1,
     model: { hidden_size: 128, blocks: 3, heads: 4 },
     train: { batch_size: 64, learning_rate: 3e-3 },
   },
   didi: {
-    minutes: 1,
+    minutes: 0.7,
     distill: {
       shared_tau: true,
       kl_hi: 0.02,
@@ -77,14 +77,14 @@ export const usualSettings: Settings = {
     distill: { batch: "rows", orig_num_sampling_steps: 64, min_num_sampling_steps: 8, grow_dt_every: 100 },
     train: { batch_size: 64, learning_rate: 3e-4, warmup: 20, schedule: "constant", ema: 0.99 },
   },
-  prompts: 768,
+  prompts: 400,
   t3d: {
-    minutes: 0.5,
+    minutes: 0.45,
     distill: { block_size: 4 },
     train: { batch_size: 64, learning_rate: 3e-4, warmup: 20, schedule: "cosine" },
   },
   d3llm: {
-    minutes: 0.5,
+    minutes: 0.45,
     distill: { progressive_block_sizes: [4, 8, 16, 24] },
     train: { batch_size: 64, learning_rate: 3e-4, warmup: 20, schedule: "cosine" },
   },
@@ -94,7 +94,7 @@ export const usualSettings: Settings = {
     stories: { decoder: "ancestral", option: "steps", values: [64, 32, 16, 8, 4, 2] },
     ownText: { decoder: "ancestral", option: "steps", values: [64, 32, 16, 8, 4, 2] },
     sdar: { decoder: "block_diffusion", option: "denoising_steps", values: [4, 2, 1] },
-    llada: { decoder: "multi_block", option: "threshold", values: [0.01, 0.3, 1, 1.5, 2] },
+    llada: { decoder: "multi_block", option: "threshold", values: [0.01, 0.1, 0.5, 1] },
   },
   slowest: {
     sdar: { decoder: "block_diffusion", decoder_options: { denoising_steps: 4 } },
