@@ -26,7 +26,7 @@ const nameOf = ({ page, line }: Block) => `${page.replace(/\W+/g, "-")}-${line}`
 let built: ReturnType<typeof compile>;
 beforeAll(() => {
   built = compile(root, "docs", new Map(programs.map((block) => [nameOf(block), block.text])));
-}, 120_000);
+}, 600_000);
 
 test("TypeScript on every page is type-checked", () => {
   expect(programs.length).toBeGreaterThan(3);

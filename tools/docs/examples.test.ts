@@ -23,7 +23,7 @@ beforeAll(async () => {
     new Map(names.map((name, at) => [name.replace(/\.ts$/, ""), texts[at]!])),
   );
   model = await tinyModel(folder, "llada");
-}, 120_000);
+}, 600_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const run = (name: string, args: string[]) =>

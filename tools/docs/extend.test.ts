@@ -49,7 +49,7 @@ test("the files are type-checked", () => {
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
   const { stdout } = spawnSync(process.execPath, [compiler, "-p", folder], { encoding: "utf8", cwd: folder });
   expect(stdout).toBe("");
-}, 120_000);
+}, 600_000);
 
 test("the decoder writes what is sure, and one token at least", async () => {
   const { surePrefixDecoder } = (await file("sure-prefix.ts")) as { surePrefixDecoder: Decoder };

@@ -18,7 +18,7 @@ describe("the public interface", () => {
         cwd: root,
       },
     );
-  }, 120_000);
+  }, 600_000);
 
   test.each(references.map((one) => [one.title, one] as const))(
     "%s (else: node tools/api.mjs)",

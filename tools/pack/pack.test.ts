@@ -32,7 +32,7 @@ beforeAll(() => {
     execFileSync("tar", ["-xzf", file, "--strip-components=1", "-C", place]);
     for (const dependency of Object.keys(manifest(name).dependencies)) linkDependency(dependency);
   }
-}, 120_000);
+}, 600_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
