@@ -1,6 +1,7 @@
 // `unmask generate`: samples from a model, with the canvas filling live in a terminal, plain text elsewhere, or one
 // JSON object (`--json`).
 
+import { readFileSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { UsageError } from "../base/errors.ts";
 import type {
@@ -11,6 +12,7 @@ import type {
   Prompt,
 } from "../generate/events.ts";
 import type { Model } from "../generate/load.ts";
+import type { Structure } from "../structure/structure.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { CanvasView } from "./canvas-view.ts";
 import { decoderOptionsOf } from "./decoder-flags.ts";
@@ -31,6 +33,9 @@ export interface GenerateFlags {
   readonly adapter?: string;
   readonly prompt?: string;
   readonly suffix?: string;
+  /** A file. */
+  readonly jsonSchema?: string;
+  readonly regex?: string;
   readonly chat?: boolean;
   readonly system?: string;
   readonly decoder?: string;
@@ -114,7 +119,22 @@ function optionsOf(flags: GenerateFlags): GenerateOptions {
     stopIds: stopId,
     stopAtEnd: flags.fillAll !== true,
     decoderOptions: decoderOptionsOf(flags),
+    structure: structureOf(flags),
   };
+}
+
+function structureOf({ jsonSchema, regex }: GenerateFlags): Structure | undefined {
+  if (jsonSchema !== undefined && regex !== undefined) {
+    throw new UsageError("--json-schema and --regex are two structures for one text; give one of them");
+  }
+  if (regex !== undefined) return { kind: "regex", pattern: regex };
+  if (jsonSchema === undefined) return undefined;
+  try {
+    return { kind: "json-schema", schema: JSON.parse(readFileSync(jsonSchema, "utf8")) };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`--json-schema ${jsonSchema} cannot be read as JSON: ${reason}`, {}, { cause });
+  }
 }
 
 function promptOf({ prompt = "", chat = false, system }: GenerateFlags): Prompt {
@@ -201,13 +221,17 @@ function textViewer(tokenizer: Tokenizer, flags: GenerateFlags): Viewer {
   };
 }
 
-/** Prompt and completion, joined as the tokenizer joins tokens; the answer alone where the prompt is a conversation. */
+/**
+ * Prompt and completion, joined as the tokenizer joins tokens; the answer alone where the prompt is a conversation or the
+ * answer has a structure.
+ */
 function wholeText(
   tokenizer: Tokenizer,
   flags: GenerateFlags,
   { prompt_ids, text }: GeneratedSequence,
 ): string {
   if (flags.chat === true || flags.system !== undefined) return text;
+  if (flags.jsonSchema !== undefined || flags.regex !== undefined) return text;
   const prompt = tokenizer.decode(prompt_ids, { skipSpecials: true });
   return prompt === "" ? text : prompt + (tokenizer.kind === "words" ? " " : "") + text;
 }

@@ -13,6 +13,8 @@ export function addGenerate(root: Command, verb: Action): void {
   const command = addModel(root.command("generate").description("write text with a model"))
     .option("--prompt <text>", "how the text begins")
     .option("--suffix <text>", "how it ends: fills in what lies between")
+    .option("--json-schema <file>", "the text is JSON that is valid under this JSON Schema")
+    .option("--regex <pattern>", "the text is what this regular expression matches as a whole")
     .option("--chat", "the prompt is a message; the model's chat template is put around it");
   addSystemAndLength(command)
     .option(
