@@ -19,7 +19,7 @@ import { decoderOptionsOf } from "./decoder-flags.ts";
 import { interruptedExitCode, onInterrupt } from "./interrupt.ts";
 import { duration } from "./numbers.ts";
 import { hasColours, isLive, styles } from "./terminal.ts";
-import { modelOrUsual } from "./usual-model.ts";
+import { modelOrUsual, usualPrompt } from "./usual-model.ts";
 
 /** The decoder's options stand beside these. */
 export interface GenerateFlags {
@@ -52,7 +52,9 @@ export interface GenerateFlags {
 }
 
 /** Returns the exit code. */
-export async function generateVerb(flags: GenerateFlags): Promise<number> {
+export async function generateVerb(given: GenerateFlags): Promise<number> {
+  const isNothing = given.model === undefined && given.prompt === undefined && given.suffix === undefined;
+  const flags = isNothing ? { ...given, prompt: usualPrompt } : given;
   if (flags.recordProposals === true && flags.trajectory === undefined) {
     throw new UsageError("--record-proposals needs a file to record them in; give --trajectory out.parquet");
   }

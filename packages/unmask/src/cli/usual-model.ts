@@ -2,7 +2,10 @@
 
 export const usualModel = "tiny";
 
-const notice = `No model is given: this is "${usualModel}", which comes along; it knows stories ("tell me a story .") and word problems.`;
+/** What the bundled model is asked where nothing is: without a prompt it is surest of the end, and writes nothing. */
+export const usualPrompt = "tell me a story .";
+
+const notice = `No model is given: this is "${usualModel}", which comes along; it knows stories ("${usualPrompt}") and word problems.`;
 
 /** What was given, or the bundled model. */
 export function modelOrUsual(given: string | undefined): string {

@@ -63,6 +63,14 @@ describe("no name at all", () => {
     expect(stderr).toMatch(/^No model is given: this is "tiny".*\n$/);
   });
 
+  it("writes a story where nothing is asked", async () => {
+    const { exitCode, stdout } = await run("generate");
+    expect(exitCode).toBe(0);
+    const story = stdout.trim().replace("tell me a story . ", "").split(" ");
+    expect(story).toHaveLength(27);
+    expect(story.at(-1)).toBe(".");
+  });
+
   it("writes what the built-in language allows", async () => {
     const prompt =
       "tom has 5 apples . he buys 4 more . then he gives 2 to mia . how many apples does tom have ?";
