@@ -12,6 +12,7 @@ const benchmarks = {
   dtype: () => import("./dtype/main.mjs"),
   inspector: () => import("./inspector/main.mjs"),
   memory: () => import("./memory/main.mjs"),
+  methods: () => import("./methods/main.mjs"),
   models: () => import("./models/main.mjs"),
   "serve-load": () => import("./serve-load/main.mjs"),
   serve: () => import("./serve/main.mjs"),

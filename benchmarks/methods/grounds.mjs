@@ -1,0 +1,110 @@
+// @ts-check
+// The grounds that methods are compared on: a task, the shape of the network that is at home there, its teacher, what
+// learns from it, and the points at which all are measured. Everything is a configuration of one of the toolkit's own
+// verbs, so that each stage can be run by hand.
+
+/**
+ * @typedef {Record<string, unknown>} Config
+ *
+ * @typedef {object} Ground
+ * @property {string} about
+ * @property {{ file: string, args: string[] }[]} data that `unmask language` prints
+ * @property {Config} teacher of `unmask train`
+ * @property {Config} [rollout] of `unmask rollout`
+ * @property {Record<string, Config>} methods of `unmask distill`, by the name in the table
+ * @property {{ task: Config, curves: Config[], settings?: Config }} measure of `unmask sweep`
+ * @property {Config[]} [tuning] curves of the teacher alone, on documents of their own: which decoder suits it best
+ * @property {boolean} [free] texts are written without prompts: likelihood and diversity stand beside the score
+ */
+
+/** @param {"small" | "medium"} size */
+const problems = (size) => {
+  const of = (/** @type {number} */ count, /** @type {number} */ skip) => [
+    ...["problems", "--size", size, "--wording", "varied"],
+    ...["--count", String(count), "--skip", String(skip)],
+  ];
+  return [
+    { file: "train.jsonl", args: of(60_000, 0) },
+    { file: "prompts.jsonl", args: of(8_000, 1_000_000) },
+    { file: "dev.jsonl", args: of(500, 2_000_000) },
+    { file: "test.jsonl", args: of(4_000, 3_000_000) },
+  ];
+};
+
+/** @param {Config} model */
+const problemTeacher = (model) => ({
+  data: { path: "train.jsonl", held_out: 0.02 },
+  tokenizer: { kind: "words" },
+  model: { hidden_size: 128, blocks: 4, heads: 4, length: 48, ...model },
+  train: { minutes: 14, batch_size: 64, learning_rate: 3e-3 },
+});
+
+const rollout = {
+  data: { path: "prompts.jsonl" },
+  max_new_tokens: 24,
+  keep: { verified: "problems" },
+  batch_size: 64,
+};
+
+/** Every method has the same time. */
+const student = { minutes: 3, batch_size: 64, warmup: 20, schedule: "cosine", learning_rate: 3e-4 };
+
+const varied = { name: "problems_small_varied" };
+
+/** @type {Record<string, Ground>} */
+export const grounds = {
+  "problems-sdar": {
+    about: "word problems with their reasoning, said in five ways; block diffusion, blocks of 4",
+    data: problems("small"),
+    teacher: problemTeacher({ family: "sdar", block_length: 4 }),
+    rollout: { ...rollout, decoder: "block_diffusion", decoder_options: { steps: 4 } },
+    methods: {
+      t3d: { distill: { method: "t3d", block_size: 4 }, train: student },
+      trajectory: { distill: { method: "trajectory", block_size: 4 }, train: student },
+      sft: { distill: { method: "sft", block_size: 4 }, train: student },
+    },
+    measure: {
+      task: { ...varied, data: "test.jsonl" },
+      curves: [{ method: "static", decoder: "block_diffusion", option: "steps", values: [4, 2, 1] }],
+    },
+  },
+  "problems-llada": {
+    about: "word problems with their reasoning, said in five ways; every position sees every other",
+    data: problems("small"),
+    teacher: problemTeacher({ family: "llada" }),
+    rollout: { ...rollout, decoder: "low_confidence", decoder_options: { block_length: 24 } },
+    methods: {
+      d3llm: { distill: { method: "d3llm", progressive_block_sizes: [8, 16, 24] }, train: student },
+      dparallel: { distill: { method: "dparallel" }, train: student },
+      sft: { distill: { method: "sft" }, train: student },
+    },
+    measure: {
+      task: { ...varied, data: "test.jsonl" },
+      curves: [
+        {
+          ...{ method: "confidence", decoder: "low_confidence", decoder_options: { block_length: 24 } },
+          ...{ option: "steps", values: [24, 12, 6, 3] },
+        },
+        { method: "entropy", decoder: "multi_block", option: "threshold", values: [0.1, 0.5, 1, 2] },
+      ],
+    },
+  },
+  "stories-mdlm": {
+    about: "stories of the synthetic language, 27 words, written without a prompt; ancestral sampling",
+    data: [
+      { file: "stories.jsonl", args: ["sample", "--size", "medium", "--count", "50000", "--json-lines"] },
+    ],
+    teacher: {
+      data: { path: "stories.jsonl", layout: "pad", held_out: 0.02 },
+      tokenizer: { kind: "words" },
+      model: { family: "mdlm", hidden_size: 128, blocks: 3, heads: 4, length: 29 },
+      train: { minutes: 7, batch_size: 64, learning_rate: 3e-3 },
+    },
+    methods: {},
+    measure: {
+      task: { name: "stories_medium" },
+      curves: [{ method: "ancestral", decoder: "ancestral", option: "steps", values: [32, 16, 8, 4, 2] }],
+    },
+    free: true,
+  },
+};
