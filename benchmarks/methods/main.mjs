@@ -2,7 +2,7 @@
 // `npm run bench -- methods`: distilled students beside their teacher, all methods on one ground, several seeds, with
 // intervals. Every stage is a verb of the command line; what is done is not done again.
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buildInfo } from "@unmask/torch";
 import { folderName, sweepVariants } from "../../packages/unmask/dist/evaluate/run/sweep.js";
@@ -65,7 +65,7 @@ export async function main(args) {
   const record = {
     ...{ bench: `methods-${given.ground}`, date: new Date().toISOString(), hardware: hardware() },
     ...{ engine: { ...buildInfo(), threads }, about: ground.about, prompts, seeds },
-    ...{ configurations: ground, seconds: run.seconds, rows },
+    ...{ configurations: ground, seconds: run.seconds, updates: run.steps, rows },
   };
   if (given.save) process.stderr.write(`written to ${save(record)}\n`);
   process.stdout.write(`${JSON.stringify(record)}\n`);
@@ -75,6 +75,9 @@ export async function main(args) {
 class Run {
   /** @type {Record<string, number>} */
   seconds = {};
+  /** Updates of every trained network: equal time is not equal work where other programs share the processor. */
+  /** @type {Record<string, number>} */
+  steps = {};
   teacher = "";
 
   /**
@@ -101,7 +104,7 @@ class Run {
    * @param {number} seed
    */
   student(method, seed) {
-    const name = `${method}-${seed}`;
+    const name = `${method.replaceAll(/[^a-z0-9]+/g, "-")}-${seed}`;
     const { threads } = this.where;
     const config = this.trained(this.inFolder(this.ground.methods[method] ?? {}));
     const learns =
@@ -127,9 +130,11 @@ class Run {
    * @param {Config} config
    * @param {string[]} [resumes]
    */
-  stage(name, verb, config, resumes) {
+  stage(name, verb, config, resumes = []) {
     const { out, seconds } = runStage(this.where.folder, { name, verb, config, resumes });
     this.seconds[name] = seconds;
+    const metrics = join(out, "metrics.jsonl");
+    if (existsSync(metrics)) this.steps[name] = lastStep(metrics);
     return out;
   }
 
@@ -152,6 +157,12 @@ class Run {
     const { path } = /** @type {{ path: string }} */ (data);
     return { ...config, data: { ...data, path: join(this.where.folder, path) } };
   }
+}
+
+/** @param {string} file metrics of a training run */
+function lastStep(file) {
+  const [last = "{}"] = readFileSync(file, "utf8").trimEnd().split("\n").slice(-1);
+  return /** @type {number} */ (JSON.parse(last).step);
 }
 
 /**

@@ -12,10 +12,10 @@ const unmask = fileURLToPath(new URL("../../packages/unmask/bin/unmask.mjs", imp
 /**
  * Runs `unmask VERB CONFIG` and keeps its folder under the stage's name.
  * @param {string} folder of the ground
- * @param {{ name: string, verb: string, config: Record<string, unknown>, resumes?: string[] }} stage
+ * @param {{ name: string, verb: string, config: Record<string, unknown>, resumes: string[] }} stage
  * @returns {{ out: string, seconds: number }}
  */
-export function runStage(folder, { name, verb, config, resumes = [] }) {
+export function runStage(folder, { name, verb, config, resumes }) {
   const out = join(folder, name);
   const file = join(folder, `${name}.json`);
   const text = JSON.stringify({ ...config, out }, null, 2);

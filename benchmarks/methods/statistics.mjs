@@ -10,6 +10,7 @@
 export function twoLevelInterval(scores, { resamples = 2000, level = 0.95, seed = 1 } = {}) {
   const uniform = mulberry(seed);
   const prompts = scores[0]?.length ?? 0;
+  /** @type {number[]} */
   const means = [];
   for (let r = 0; r < resamples; r++) {
     const drawn = scores.map(() => scores[Math.floor(uniform() * scores.length)] ?? []);
