@@ -75,6 +75,7 @@ function body(name, record) {
   if (name === "memory") return memory(record);
   if (name === "dtype") return dtype(record);
   if (name === "quickstart") return quickstart(record);
+  if (name.startsWith("methods-")) return methods(record);
   const cases = record.cases;
   if (Array.isArray(cases) && cases.every((one) => "ratio" in one && "unit" in one)) return compared(record);
   return table([["", ""], ...facts(record)]);
@@ -167,6 +168,26 @@ function quickstart({ rows, training }) {
     "",
     ...table([
       ["steps", "forwards", "tokens a forward", "valid % (95 % interval)", "NLL, nats a word"],
+      ...told,
+    ]),
+  ];
+}
+
+/** @param {any} record */
+function methods({ about, prompts, seeds, rows }) {
+  const percent = (/** @type {number} */ share) => (100 * share).toFixed(1);
+  const told = rows.map((/** @type {any} */ one) => [
+    ...[`${one.curve}, ${one.option} ${one.value}`, one.method],
+    `${percent(one.score)} (${percent(one.low)}–${percent(one.high)})`,
+    one.by_seed.map(percent).join(", "),
+    one.answer === null ? "–" : percent(one.answer),
+    ...[one.tokens_per_forward.toFixed(2), one.forwards_per_text.toFixed(1)],
+  ]);
+  return [
+    `${about}. ${prompts} texts a point, ${seeds} students of each method; intervals by a bootstrap over seeds and prompts.`,
+    "",
+    ...table([
+      ["point", "method", "% (95 %)", "by seed", "answers alone", "tokens a forward", "forwards"],
       ...told,
     ]),
   ];

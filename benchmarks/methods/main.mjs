@@ -64,7 +64,7 @@ export async function main(args) {
   process.stderr.write(`${table(ground, rows).join("\n")}\n`);
   const record = {
     ...{ bench: `methods-${given.ground}`, date: new Date().toISOString(), hardware: hardware() },
-    ...{ engine: { ...buildInfo(), threads }, about: ground.about, prompts, seeds },
+    ...{ ours: { libtorch: buildInfo().version, threads }, about: ground.about, prompts, seeds },
     ...{ configurations: ground, seconds: run.seconds, updates: run.steps, rows },
   };
   if (given.save) process.stderr.write(`written to ${save(record)}\n`);

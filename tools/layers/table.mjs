@@ -172,16 +172,6 @@ const unmask = {
       reason: "likelihoods of given continuations: no decoding computes them",
     },
     {
-      file: "evaluate/run/worker.ts",
-      may: ["torch"],
-      reason: "the processor threads of a worker's process",
-    },
-    {
-      file: "serve/worker/worker-main.ts",
-      may: ["torch"],
-      reason: "the processor threads of the engine's thread, and its count of tensors",
-    },
-    {
       file: "evaluate/tasks/user-module.ts",
       may: ["import()"],
       reason: "a task that a user wrote as a module of his own",

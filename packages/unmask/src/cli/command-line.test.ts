@@ -117,11 +117,12 @@ describe("right use", () => {
       command.options.map(({ long }) => long?.slice(2)).join(" "),
     ]);
     expect(Object.fromEntries(flags)).toEqual({
+      setup: "download no-system build",
       train: "data out resume dry-run schema seed steps minutes device dtype",
       launch: "nproc master-port",
       rollout: "model data out dry-run schema seed device dtype",
       distill: "method model data out resume dry-run schema seed steps minutes device dtype",
-      generate: `model revision prompt suffix chat system max-new-tokens length count decoder ${decoderFlags} ${ending} fill-all trajectory batch-size adapter device dtype`,
+      generate: `model revision prompt suffix json-schema regex chat system max-new-tokens length count decoder ${decoderFlags} ${ending} fill-all trajectory record-proposals batch-size adapter device dtype`,
       chat: `model revision system max-new-tokens decoder ${decoderFlags} ${ending} adapter device dtype`,
       serve:
         "model revision name host port api-key-file allow-host allow-origin log-level max-batch max-queue max-memory threads request-timeout shutdown-timeout max-body max-sequences max-connections adapter device dtype",

@@ -125,7 +125,6 @@ describe("unmask serve", patience, () => {
 
 describe("what is wrong with a command line is one sentence", () => {
   it.each([
-    [[], /give --model DIR/, 2],
     [["--port", "70000"], /--port is 70000; give a whole number from 0 to 65535/, 2],
     [["--model", "nowhere/at/all"], /no such folder/, 2],
     [["--model", "x", "--api-key-file", "nowhere"], /nowhere: the system refused "open"/, 1],

@@ -2,9 +2,9 @@
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { buildInfo, chooseThreads, type Device, setThreads } from "@unmask/torch";
 import { UnmaskError, UsageError } from "../../base/errors.ts";
-import { load } from "../../generate/load.ts";
+import { type LoadOptions, load } from "../../generate/load.ts";
+import { buildInfo, chooseThreads, setThreads } from "../../generate/processor.ts";
 import { runUnit, type UnitRequest, type UnitResult } from "./unit.ts";
 
 /** What a worker must know to load its model. */
@@ -43,7 +43,8 @@ export const engineVersion = (): string => buildInfo().version;
 export async function localWorker(model: WorkerModel, signal?: AbortSignal): Promise<Worker> {
   setThreads(model.threads);
   const { folder, adapter, dtype, fold } = model;
-  const loaded = await load(folder, { adapter, device: model.device as Device, dtype, fold });
+  const device = model.device as LoadOptions["device"];
+  const loaded = await load(folder, { adapter, device, dtype, fold });
   const named = { ...loaded, source: model.source };
   return {
     run: (unit) => runUnit(named, unit, signal),

@@ -2,8 +2,8 @@
 // reads what the other thread says.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { chooseThreads, liveTensors, setThreads } from "@unmask/torch";
 import { load } from "../../generate/load.ts";
+import { chooseThreads, liveTensors, setThreads } from "../../generate/processor.ts";
 import { LocalEngine } from "../local-engine.ts";
 import type { EventSink } from "../scheduler.ts";
 import { type FromWorker, type News, plainError, type ToWorker, type WorkerData } from "./protocol.ts";
