@@ -13,28 +13,43 @@ const order: readonly number[] = (() => {
 })();
 
 const decoder = new TextDecoder();
-/** Prefixes looked at for each word that is wanted. */
-const effort = 400;
 
-/** Up to `count` different texts, shorter ones first. */
-export function wordsOf({ next, accepting }: Automaton, count: number): string[] {
+interface Beginning {
+  readonly state: number;
+  readonly bytes: readonly number[];
+}
+
+/**
+ * Up to `count` different texts, shorter ones first: of each length `count` beginnings are kept for every state, so that
+ * none that leads to a text is lost behind others.
+ */
+export function wordsOf({ states, next, accepting }: Automaton, count: number): string[] {
   const words: string[] = [];
-  let layer: { state: number; bytes: number[] }[] = [{ state: 0, bytes: [] }];
-  while (layer.length > 0 && words.length < count) {
+  let layer: Beginning[] = [{ state: 0, bytes: [] }];
+  for (let length = 0; length <= 2 * states + count && layer.length > 0; length++) {
     for (const { state, bytes } of layer) {
-      if (accepting[state] === 1 && words.length < count) words.push(decoder.decode(Uint8Array.from(bytes)));
+      if (accepting[state] !== 1) continue;
+      words.push(decoder.decode(Uint8Array.from(bytes)));
+      if (words.length === count) return words;
     }
-    const following: typeof layer = [];
-    for (const { state, bytes } of layer) {
-      for (const byte of order) {
-        const target = next[state * 256 + byte]!;
-        if (target >= 0 && following.length < effort * count)
-          following.push({ state: target, bytes: [...bytes, byte] });
-      }
-    }
-    layer = following;
+    layer = followed(layer, next, count);
   }
   return words;
+}
+
+function followed(layer: readonly Beginning[], next: Int32Array, count: number): Beginning[] {
+  const kept = new Map<number, number>();
+  const following: Beginning[] = [];
+  for (const { state, bytes } of layer) {
+    for (const byte of order) {
+      const target = next[state * 256 + byte]!;
+      const known = kept.get(target) ?? 0;
+      if (target < 0 || known >= count) continue;
+      kept.set(target, known + 1);
+      following.push({ state: target, bytes: [...bytes, byte] });
+    }
+  }
+  return following;
 }
 
 /** A text by chance; it ends where it may after `length` bytes, as soon as the shortest way out allows. */
