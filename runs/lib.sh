@@ -87,7 +87,7 @@ d3llm() {
     data.prompt_field=prompt data.gold_field=answer max_new_tokens=32 ${steps:+decoder_options.steps=$steps}
   run distill "recipes/d3llm-$name.yaml" "model.path=$model" "trajectories.path=$out/rollout-$name" "out=$student" -- \
     "${small[@]}" train.steps=2 train.batch_size=2 train.micro_batch_size=2
-  if [ -e "$student/adapter_config.json" ]; then
+  if grep -q "^adapter:" "recipes/d3llm-$name.yaml"; then
     [ -d "$student-merged" ] || unmask merge --model "$model" --adapter "$student" --out "$student-merged"
     student=$student-merged
   fi
