@@ -78,17 +78,32 @@ describe("a rank of three", { timeout: 120_000 }, () => {
     expect(one.stderr).toMatch(new RegExp(`error: ${process1} did not take part`));
   });
 
-  it("that kept the store", async () => {
-    const script = loop("").replace(
-      "world.rank === 1) {",
-      `world.rank === 0) { process.kill(process.pid, "SIGKILL");`,
+  const withoutStore =
+    /rank 0 \(process \d+ on \S+\), which keeps the store at 127\.0\.0\.1:\d+, cannot be reached any more$/;
+  /** Rank 0 is killed once it has joined; `before` is what it does until then. */
+  const killed = (before: string) =>
+    runRanks(
+      3,
+      loop("").replace(
+        "world.rank === 1) {",
+        `world.rank === 0) { ${before} process.kill(process.pid, "SIGKILL");`,
+      ),
     );
-    const ends = await runRanks(3, script);
+
+  it("that kept the store", async () => {
+    const ends = await killed("await world.allReduceNumbers([1]);");
+    expect(ends[0]!.signal).toBe("SIGKILL");
+    for (const rank of [1, 2]) expect(lastLine(ends[rank]!).message).toMatch(withoutStore);
+  });
+
+  // A rank that still connects waits where nothing can be thrown: it ends hard after the heartbeat's timeout.
+  it("that kept the store, while the others may still be joining", async () => {
+    const ends = await killed("");
     expect(ends[0]!.signal).toBe("SIGKILL");
     for (const rank of [1, 2]) {
-      expect(lastLine(ends[rank]!).message).toMatch(
-        /^rank 0 \(process \d+ on \S+\), which keeps the store at 127\.0\.0\.1:\d+, cannot be reached any more$/,
-      );
+      const { status, stdout, stderr } = ends[rank]!;
+      expect(status).toBe(1);
+      expect(stdout ? lastLine(ends[rank]!).message : stderr.trim()).toMatch(withoutStore);
     }
   });
 });
