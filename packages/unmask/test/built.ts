@@ -39,7 +39,7 @@ export interface ChildOptions {
   /** Shell commands before node starts (limits). */
   before?: string;
   /** Called with each line of output; may kill. */
-  onLine?: (line: string, kill: () => void) => void;
+  onLine?: (line: string, kill: (signal?: NodeJS.Signals) => void) => void;
 }
 
 /** Runs an ES module given as text in a child process. */
@@ -51,7 +51,8 @@ export function runModule(script: string, { before = ":", onLine }: ChildOptions
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     result.stdout += text;
     const lines = result.stdout.split("\n");
-    for (; told < lines.length - 1; told++) onLine?.(lines[told]!, () => child.kill("SIGKILL"));
+    for (; told < lines.length - 1; told++)
+      onLine?.(lines[told]!, (signal = "SIGKILL") => child.kill(signal));
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     result.stderr += text;

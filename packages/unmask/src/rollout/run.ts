@@ -10,7 +10,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { soloWorld, type World } from "@unmask/torch";
-import { ConfigError } from "../base/errors.ts";
+import { ConfigError, DataError } from "../base/errors.ts";
 import type { GenerateOptions } from "../generate/events.ts";
 import { generate } from "../generate/generate.ts";
 import type { Model } from "../generate/load.ts";
@@ -111,11 +111,8 @@ function begin(config: RolloutConfig, prompts: Prompts): void {
   if (existsSync(path)) {
     const before = readFileSync(path, "utf8").trimEnd();
     if (before === asked) return;
-    const names = Object.keys(JSON.parse(asked)).filter(
-      (name) =>
-        JSON.stringify(JSON.parse(asked)[name]) !==
-        JSON.stringify((JSON.parse(before) as Record<string, unknown>)[name]),
-    );
+    const [now, then] = [JSON.parse(asked) as Record<string, unknown>, keysOf(before, path)];
+    const names = Object.keys(now).filter((name) => JSON.stringify(now[name]) !== JSON.stringify(then[name]));
     throw new ConfigError(
       `${config.out} holds a rollout with other ${names.join(", ")}; go on with the same ones, or choose another folder with out=`,
       { folder: config.out, changed: names },
@@ -124,6 +121,18 @@ function begin(config: RolloutConfig, prompts: Prompts): void {
   mkdirSync(config.out, { recursive: true });
   writeFileSync(`${path}.tmp`, `${asked}\n`, { flush: true });
   renameSync(`${path}.tmp`, path);
+}
+
+function keysOf(text: string, path: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new DataError(
+      `${path} is damaged: what its rollout was told is not known; remove the folder, or choose another with out=`,
+      { file: path },
+      { cause },
+    );
+  }
 }
 
 function summarise(config: RolloutConfig, prompts: Prompts, shards: readonly Shard[]): RolloutSummary {

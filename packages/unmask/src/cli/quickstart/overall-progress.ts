@@ -1,6 +1,9 @@
-// One line for the whole quickstart: which stage, what it is at, and how long all that is left will take.
+// The whole quickstart at a glance: how much is done and how long all that is left will take, and below it each stage
+// that runs and what it is at.
 //
-//   ━━━━━━━─────────  4/13  DiDi-Instruct's student of stories  step 210  2m 40s left
+//   ━━━━━━━─────────  4/13  2m 40s left
+//   Teacher of stories (MDLM)  step 210  loss 1.204
+//   Its student (T3D)  step 31  loss 0.377
 
 import { duration } from "../numbers.ts";
 import { renderBar } from "../progress.ts";
@@ -9,55 +12,85 @@ import type { Stage, StageView } from "./stage.ts";
 
 const plainEvery = 5000; // ms
 
-export interface OverallState {
-  readonly stages: readonly Stage[];
-  /** Index of the running stage. */
-  readonly at: number;
-  /** Of the running stage, 0 to 1. */
+export interface RunningStage {
+  readonly stage: Stage;
+  /** 0 to 1. */
   readonly done: number;
   readonly detail: string;
-  /** Of the running stage so far. */
+  /** So far. */
   readonly seconds: number;
 }
 
-/** What is left: the running stage at the pace it has shown, the others as long as they are thought to take. */
-export function secondsLeft({ stages, at, done, seconds }: OverallState): number {
-  const later = stages.slice(at + 1).reduce((sum, stage) => sum + stage.seconds, 0);
-  const thought = stages[at]!.seconds;
+export interface OverallState {
+  readonly stages: readonly Stage[];
+  readonly running: readonly RunningStage[];
+  /** Names. */
+  readonly ended: ReadonlySet<string>;
+}
+
+/** Of a stage: at the pace that it has shown, or as long as it is thought to take. */
+function stageSecondsLeft({ running, ended }: OverallState, stage: Stage): number {
+  if (ended.has(stage.name)) return 0;
+  const own = running.find((one) => one.stage.name === stage.name);
+  if (own === undefined) return stage.seconds;
+  const { done, seconds } = own;
   // A pace that was seen for a moment only says little.
-  const own = done > 0.1 ? (seconds * (1 - done)) / done : thought * (1 - done);
-  return own + later;
+  return done > 0.1 ? (seconds * (1 - done)) / done : stage.seconds * (1 - done);
 }
 
-export function shareDone({ stages, at, done }: OverallState): number {
+/** Lanes run side by side: the longest counts. */
+export function secondsLeft(state: OverallState): number {
+  const sums = new Map<string | undefined, number>();
+  for (const stage of state.stages) {
+    sums.set(stage.lane, (sums.get(stage.lane) ?? 0) + stageSecondsLeft(state, stage));
+  }
+  const alone = sums.get(undefined) ?? 0;
+  sums.delete(undefined);
+  return alone + Math.max(0, ...sums.values());
+}
+
+export function shareDone({ stages, running, ended }: OverallState): number {
   const total = stages.reduce((sum, stage) => sum + stage.seconds, 0);
-  const before = stages.slice(0, at).reduce((sum, stage) => sum + stage.seconds, 0);
-  return (before + done * stages[at]!.seconds) / total;
+  const whole = stages.filter(({ name }) => ended.has(name)).reduce((sum, { seconds }) => sum + seconds, 0);
+  return (whole + running.reduce((sum, { done, stage }) => sum + done * stage.seconds, 0)) / total;
 }
 
-/** At most `columns - 1` wide: the bar goes first, then the detail. */
+const overview = (state: OverallState): string[] => [
+  `${Math.min(state.stages.length, state.ended.size + 1)}/${state.stages.length}`,
+  `${duration(secondsLeft(state))} left`,
+];
+
+/** Of several forms the first that is narrower than the terminal; else the last, cut. */
+function fitting(forms: readonly (readonly string[])[], columns: number): string {
+  const lines = forms.map((parts) => parts.filter(Boolean).join("  "));
+  return (
+    lines.find((line) => displayWidth(line) < columns) ?? lines.at(-1)!.slice(0, Math.max(0, columns - 1))
+  );
+}
+
+/** Lines of at most `columns - 1`: the bar goes first, then the details. */
 export function renderOverall(
   state: OverallState,
   columns: number,
   bar = (share: number, width: number) => renderBar(share, width, styles(false)),
-): string {
-  const { stages, at, detail } = state;
-  const place = `${at + 1}/${stages.length}`;
-  const left = `${duration(secondsLeft(state))} left`;
-  const { title } = stages[at]!;
-  const forms = [
-    [bar(shareDone(state), 16), place, title, detail, left],
-    [bar(shareDone(state), 8), place, title, detail, left],
-    [place, title, detail, left],
-    [place, title, left],
-    [place, left],
-  ].map((parts) => parts.filter(Boolean).join("  "));
-  return forms.find((form) => displayWidth(form) < columns) ?? place.slice(0, Math.max(0, columns - 1));
+): string[] {
+  const [place, left] = overview(state) as [string, string];
+  const first = [[bar(shareDone(state), 24), place, left], [place, left], [place]];
+  const stages = state.running.map(({ stage: { title }, detail }) => [[title, detail], [title]]);
+  return [first, ...stages].map((forms) => fitting(forms, columns));
+}
+
+/** One line, where nothing can be drawn again. */
+export function renderPlain(state: OverallState): string {
+  const stages = state.running.map(({ stage: { title }, detail }) =>
+    [title, detail].filter(Boolean).join("  "),
+  );
+  return [...overview(state), stages.join(" | ")].join("  ");
 }
 
 export class OverallProgress implements StageView {
-  private state: OverallState | undefined;
-  private began = 0;
+  private readonly running = new Map<string, RunningStage & { readonly began: number }>();
+  private readonly ended = new Set<string>();
   private shown = Number.NEGATIVE_INFINITY;
   private readonly stages: readonly Stage[];
   private readonly output: Output;
@@ -71,21 +104,29 @@ export class OverallProgress implements StageView {
     this.area = isLive(output) ? new LiveArea(output) : undefined;
   }
 
-  skip({ title }: Stage): void {
+  skip({ name, title }: Stage): void {
+    this.ended.add(name);
     this.say(`${title}: done before`);
   }
 
-  begin(_: Stage, at: number): void {
-    this.finishStage();
-    this.began = this.now();
-    this.state = { stages: this.stages, at, done: 0, detail: "", seconds: 0 };
+  begin(stage: Stage): void {
+    this.running.set(stage.name, { stage, done: 0, detail: "", seconds: 0, began: this.now() });
     this.show(true);
   }
 
-  report(done: number, detail: string): void {
-    if (this.state === undefined) return;
-    this.state = { ...this.state, done, detail, seconds: (this.now() - this.began) / 1000 };
+  report({ name }: Stage, done: number, detail: string): void {
+    const one = this.running.get(name);
+    if (one === undefined) return;
+    this.running.set(name, { ...one, done, detail, seconds: (this.now() - one.began) / 1000 });
     this.show(false);
+  }
+
+  end({ name, title }: Stage): void {
+    const one = this.running.get(name);
+    if (one === undefined) return;
+    this.running.delete(name);
+    this.ended.add(name);
+    this.say(`${title}: ${duration((this.now() - one.began) / 1000)}`);
   }
 
   say(text: string): void {
@@ -94,30 +135,24 @@ export class OverallProgress implements StageView {
   }
 
   /** Gives the terminal back. Harmless when called twice. */
-  end(isFinished: boolean): void {
-    if (isFinished) this.finishStage();
+  close(): void {
+    this.running.clear();
     this.area?.clear();
     this.area?.finish();
-    this.state = undefined;
-  }
-
-  private finishStage(): void {
-    if (this.state === undefined) return;
-    this.say(`${this.stages[this.state.at]!.title}: ${duration((this.now() - this.began) / 1000)}`);
-    this.state = undefined;
   }
 
   private show(now: boolean): void {
-    const { state } = this;
     const time = this.now();
-    if (state === undefined || (!now && time - this.shown < (this.area === undefined ? plainEvery : 100)))
-      return;
+    if (!now && time - this.shown < (this.area === undefined ? plainEvery : 100)) return;
     this.shown = time;
-    const style = styles(hasColours(this.output));
-    if (this.area === undefined) this.output.write(`${renderOverall({ ...state }, 120, () => "").trim()}\n`);
+    const state = (): OverallState => {
+      return { stages: this.stages, running: [...this.running.values()], ended: this.ended };
+    };
+    if (this.area === undefined) this.output.write(`${renderPlain(state())}\n`);
     else {
+      const style = styles(hasColours(this.output));
       const bar = (share: number, width: number) => renderBar(share, width, style);
-      this.area.drawSoon(() => [renderOverall(state, screenOf(this.output).columns, bar)]);
+      this.area.drawSoon(() => renderOverall(state(), screenOf(this.output).columns, bar));
     }
   }
 }

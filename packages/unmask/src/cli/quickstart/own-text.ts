@@ -24,13 +24,13 @@ import { distillation, runDistillation, runTraining } from "./work.ts";
 
 const metric = "NELBO under the teacher, nats a token";
 
-export function ownTextStages({ out, seed, settings }: Making, path: string): StageList {
+export function ownTextStages({ out, seed, settings, threads }: Making, path: string): StageList {
   const folder = (name: string) => join(out, name);
   const base = defaultsFor(path) as { data?: object; train?: object; model?: object };
   const data = { ...base.data, path };
   const training = trainConfigSchema.parse({
     ...base,
-    ...{ data, seed, out: folder("teacher") },
+    ...{ data, seed, threads, out: folder("teacher") },
     train: { ...base.train, ...loop, steps: 20_000, minutes: minutesOf(settings.teacher) },
   });
   const students = (["didi", "sdtt"] as const).map((method) =>
@@ -41,7 +41,7 @@ export function ownTextStages({ out, seed, settings }: Making, path: string): St
         data: { path, ...base.data },
       },
       train: { ...loop, steps: 20_000, minutes: minutesOf(settings[method]), ...settings[method].train },
-      ...{ seed, out: folder(method) },
+      ...{ seed, threads, out: folder(method) },
     }),
   );
   const models = [
@@ -52,32 +52,36 @@ export function ownTextStages({ out, seed, settings }: Making, path: string): St
   const titles = { didi: "Its student (DiDi-Instruct)", sdtt: "Another student (SDTT)" } as const;
   const measuring = { grid: settings.grids.ownText, texts: settings.ownTexts, seed };
   const file = (name: string) => join(out, "measured", `${name}.json`);
+  const measureStage = (name: string, lane: string): Stage => {
+    const { method } = models.find((one) => one.name === name)!;
+    return {
+      ...{ name: `measure-${name}`, title: `Measuring ${method}`, seconds: 10, lane },
+      async run(tools) {
+        const found = await measure(
+          { ...measuring, method, model: folder(name), judge: folder("teacher") },
+          tools,
+        );
+        if (found === undefined) return false;
+        writeWhole(file(name), jsonText(found));
+        return true;
+      },
+    };
+  };
   return {
     stages: [
       {
         ...{ name: "teacher", title: "Teacher (MDLM)", seconds: trainingSeconds(settings.teacher) },
         run: (tools) => runTraining(training, tools),
       },
-      ...students.map((config): Stage => {
+      ...students.flatMap((config): Stage[] => {
         const method = config.distill.method as keyof typeof titles;
-        return {
-          ...{ name: method, title: titles[method], seconds: trainingSeconds(settings[method]) },
-          run: (tools) => runDistillation(config, tools),
-        };
-      }),
-      ...models.map(({ method, name }): Stage => {
-        return {
-          ...{ name: `measure-${name}`, title: `Measuring ${method}`, seconds: 10 },
-          async run(tools) {
-            const found = await measure(
-              { ...measuring, method, model: folder(name), judge: folder("teacher") },
-              tools,
-            );
-            if (found === undefined) return false;
-            writeWhole(file(name), jsonText(found));
-            return true;
-          },
-        };
+        const seconds = trainingSeconds(settings[method]);
+        const lane = titles[method];
+        return [
+          ...(method === "sdtt" ? [measureStage("teacher", lane)] : []),
+          { ...{ name: method, title: lane, lane, seconds }, run: (tools) => runDistillation(config, tools) },
+          measureStage(method, lane),
+        ];
       }),
     ],
     async compare() {

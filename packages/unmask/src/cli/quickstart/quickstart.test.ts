@@ -1,10 +1,20 @@
 // The whole quickstart with budgets of a moment: every stage runs, none is worth anything.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { builtModule, type ChildOptions, runModule } from "../../../test/built.ts";
 import { bundledFolder } from "../../generate/bundled.ts";
 import { trainConfigSchema } from "../../train/config.ts";
 import { readConfig } from "../config.ts";
@@ -17,6 +27,7 @@ const small = { batch_size: 4, warmup: 1 };
 
 const settings: Settings = {
   ...usualSettings,
+  processes: 1, // sources do not run in processes of their own; the last tests have the built package
   ...{ story: "tiny", stories: 60, prompts: 12, texts: 3, ownTexts: 2 },
   teacher: { ...moment, model: { hidden_size: 16, blocks: 1, heads: 2 }, train: { batch_size: 4 } },
   didi: {
@@ -71,7 +82,10 @@ describe("on the language", () => {
     expect(first.exitCode).toBe(130);
     expect(first.stdout).toContain("The same command goes on from here.");
     const done = readdirSync(join(out(), "done")).sort();
-    expect(done).toEqual(["corpus.json", "didi.json", "rollout-sdar.json", "teacher.json"]);
+    expect(done).toEqual([
+      ...["corpus.json", "didi.json", "measure-stories-didi.json", "measure-stories-teacher.json"],
+      ...["rollout-sdar.json", "teacher.json"],
+    ]);
     const trained = statSync(join(out(), "teacher/model/model.safetensors")).mtimeMs;
 
     const second = await run({ out: out() });
@@ -118,7 +132,7 @@ describe("on the language", () => {
 
 it("makes the bundled teachers too where it is asked to", async () => {
   const out = join(root, "scratch");
-  expect((await run({ out, fromScratch: true }, "Teacher of stories")).exitCode).toBe(130);
+  expect((await run({ out, fromScratch: true }, "Trajectories of tiny-sdar")).exitCode).toBe(130);
   for (const name of ["tiny", "tiny-sdar"]) {
     const { model, train } = readConfig(join(out, name, "config.yaml")) as Record<
       string,
@@ -163,6 +177,51 @@ describe("on one's own text", () => {
     expect(existsSync(join(root, "none"))).toBe(false);
     await expect(run({ data, fromScratch: true })).rejects.toThrow("leave one out");
   });
+});
+
+/** The built package, in a process of its own, lanes side by side. */
+function built(out: string, options: ChildOptions = {}) {
+  const choices = { seed: 0, fromScratch: false, out };
+  return runModule(
+    `import { quickstart } from ${JSON.stringify(builtModule("cli/quickstart/quickstart.js"))};
+    import { writeSync } from "node:fs";
+    const settings = JSON.parse(${JSON.stringify(JSON.stringify({ ...settings, processes: 2 }))});
+    process.exitCode = await quickstart(${JSON.stringify(choices)}, settings).catch((error) => {
+      writeSync(2, error.message);
+      return 1;
+    });`,
+    options,
+  );
+}
+
+describe.skipIf(availableParallelism() < 2)("side by side", () => {
+  const out = () => join(root, "beside");
+
+  it("stops both lanes, and goes on to what one lane after the other makes", async () => {
+    const first = await built(out(), {
+      onLine: (line, kill) => void (line.includes("Its student (T3D)") && kill("SIGINT")),
+    });
+    expect(first).toMatchObject({ status: 130, stderr: "" });
+    const second = await built(out());
+    expect(second).toMatchObject({ status: 0, stderr: "" });
+    expect(second.stdout).toContain("Corpus of 60 stories: done before");
+    const marker = (name: string) => JSON.parse(readFileSync(join(out(), "done", name), "utf8"));
+    expect(readdirSync(join(out(), "done"))).toHaveLength(14);
+    expect(marker("report.json").seconds).toBeGreaterThan(0);
+    const { comparisons, minutes } = JSON.parse(readFileSync(join(out(), "results.json"), "utf8"));
+    for (const { points } of comparisons) expect(points).toHaveLength(4);
+    expect(minutes ?? 0).toBeLessThan(5);
+  }, 300_000);
+
+  it("says what went wrong in a lane, and the other lane is kept", async () => {
+    const other = join(root, "broken");
+    mkdirSync(join(other, "rollout-sdar"), { recursive: true });
+    writeFileSync(join(other, "rollout-sdar", "rollout.json"), "{");
+    const { status, stderr } = await built(other);
+    expect(status).toBe(1);
+    expect(stderr).toContain("rollout-sdar/rollout.json is damaged");
+    expect(existsSync(join(other, "teacher"))).toBe(true);
+  }, 120_000);
 });
 
 it("every training's settings are those of a recipe", () => {

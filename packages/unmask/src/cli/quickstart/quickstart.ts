@@ -1,32 +1,24 @@
 // `npm run quickstart`: trains a teacher, teaches students to write in fewer forwards, measures them beside each other
 // and writes a report: what this project is about, in minutes on two processor cores.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DataError, UsageError } from "../../base/errors.ts";
+import { chooseThreads } from "../../generate/processor.ts";
 import { interruptedExitCode, onInterrupt } from "../interrupt.ts";
 import { duration } from "../numbers.ts";
 import { neighbourHint } from "../paths.ts";
 import { ignoreClosedOutput } from "../terminal.ts";
 import { refuseUnwritable } from "../train.ts";
-import { OverallProgress } from "./overall-progress.ts";
-import { ownTextStages } from "./own-text.ts";
+import { listOf, runBeside } from "./list.ts";
+import type { QuickstartOptions } from "./options.ts";
+import { OverallProgress, secondsLeft } from "./overall-progress.ts";
 import { type Settings, usualSettings } from "./settings.ts";
-import { claimFolder, isDone, runStages, type Stage } from "./stage.ts";
-import { languageStages, type StageList } from "./stages.ts";
+import { claimFolder, isDone, type Stage, secondsSpent } from "./stage.ts";
+import type { StageList } from "./stages.ts";
 import { type Results, renderSummary, reportFile, resultsFile, writeSummary } from "./summary.ts";
-
-export interface QuickstartOptions {
-  /** A text to train on instead of the language. */
-  readonly data?: string | undefined;
-  readonly seed: number;
-  readonly out: string;
-  /** Train the teachers that come bundled, too. */
-  readonly fromScratch: boolean;
-  /** Print the results as one JSON object. */
-  readonly json?: boolean | undefined;
-}
 
 /** Returns the exit code. */
 export async function quickstart(
@@ -36,20 +28,23 @@ export async function quickstart(
   const { data, seed, out, fromScratch, json } = options;
   check(options);
   refuseUnwritable(out);
-  claimFolder(out, { data: data ?? null, seed, from_scratch: fromScratch });
+  const processes = Math.min(settings.processes, availableParallelism());
+  const choices = { data: data ?? null, seed, from_scratch: fromScratch };
+  const settle = () => ({ threads: Math.max(1, Math.floor(chooseThreads() / processes)) });
+  const threads = claimFolder(out, choices, settle).threads as number;
   ignoreClosedOutput(); // it goes on when `| head` has gone
   const output = json === true ? process.stderr : process.stdout;
-  const making = { out, seed, settings, fromScratch };
-  const list = data === undefined ? languageStages(making) : ownTextStages(making, data);
-  const stages = [...list.stages, reportStage(list, options)];
+  const list = listOf(options, settings, threads);
+  const stages = [...(processes > 1 ? list.stages : oneLane(list.stages)), reportStage(list, options)];
   const progress = new OverallProgress(stages, output);
   const interrupt = onInterrupt(() => progress.say("Stopping; what is done is kept."));
   let isFinished = false;
   try {
     progress.say(plan(stages, out));
-    isFinished = await runStages(out, stages, { view: progress, signal: interrupt.signal });
+    const running = { view: progress, signal: interrupt.signal };
+    isFinished = await runBeside(stages, { options, settings, threads }, running);
   } finally {
-    progress.end(isFinished);
+    progress.close();
     interrupt.release();
   }
   if (!isFinished) {
@@ -73,10 +68,13 @@ function check({ data, fromScratch }: QuickstartOptions): void {
   if (!existsSync(data)) throw new DataError(`${data} does not exist${neighbourHint(data)}`, { data });
 }
 
+/** One after another, in this process. */
+const oneLane = (stages: readonly Stage[]): Stage[] => stages.map((stage) => ({ ...stage, lane: undefined }));
+
 function plan(stages: readonly Stage[], out: string): string {
   const open = stages.filter((stage) => !isDone(out, stage));
   if (open.length === 0) return `${out}: all is done; another --out begins anew.`;
-  const seconds = open.reduce((sum, stage) => sum + stage.seconds, 0);
+  const seconds = secondsLeft({ stages: open, running: [], ended: new Set() });
   const what =
     open.length === stages.length
       ? `${stages.length} stages`
@@ -95,18 +93,10 @@ function reportStage(list: StageList, { out, seed, data }: QuickstartOptions): S
         data === undefined
           ? "Teachers and the students that learnt from them to write in fewer forwards, on the built-in language: everything was trained, or came bundled, and measured on this machine."
           : `Teacher and students of ${data}, trained and measured on this machine.`;
-      await writeSummary(comparisons, { out, seed, about, minutes: minutesSpent(out) });
+      await writeSummary(comparisons, { out, seed, about, minutes: secondsSpent(out) / 60 });
       return true;
     },
   };
-}
-
-function minutesSpent(out: string): number {
-  const folder = join(out, "done");
-  const seconds = readdirSync(folder).map(
-    (name) => (JSON.parse(readFileSync(join(folder, name), "utf8")) as { seconds: number }).seconds,
-  );
-  return seconds.reduce((sum, one) => sum + one, 0) / 60;
 }
 
 function closing(results: Results, { out, data }: QuickstartOptions): string {

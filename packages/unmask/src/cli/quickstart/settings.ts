@@ -22,6 +22,8 @@ export interface Grid {
 }
 
 export interface Settings {
+  /** At most so many lanes run side by side, each in a process of its own, as the processor has cores; 1: none. */
+  readonly processes: number;
   readonly story: StorySize;
   readonly stories: number;
   /** Fresh, on stories or on a text of one's own. */
@@ -53,6 +55,7 @@ export interface Settings {
 }
 
 export const usualSettings: Settings = {
+  processes: 2,
   story: "medium",
   stories: 50_000,
   teacher: {

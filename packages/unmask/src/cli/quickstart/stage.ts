@@ -1,7 +1,7 @@
 // The quickstart as a list of stages. Each leaves a marker in the folder when it is done, so that a quickstart that was
 // interrupted goes on with the stage it was at, and each stage goes on inside itself where it can.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../base/errors.ts";
 import { writeWhole } from "../../evaluate/run/files.ts";
@@ -19,18 +19,32 @@ export interface Stage {
   readonly title: string;
   /** How long it is thought to take. */
   readonly seconds: number;
+  /** Stages of one lane follow each other; lanes need nothing of each other. Without one: alone, before or after them. */
+  readonly lane?: string | undefined;
   /** False if it was interrupted. */
   run(tools: StageTools): Promise<boolean>;
 }
 
 export interface StageView {
-  begin(stage: Stage, at: number): void;
-  report(done: number, detail: string): void;
+  begin(stage: Stage): void;
+  report(stage: Stage, done: number, detail: string): void;
+  end(stage: Stage): void;
+  /** It was done before. */
   skip(stage: Stage): void;
+}
+
+export interface Running {
+  readonly view: StageView;
+  readonly signal: AbortSignal;
 }
 
 const folderOf = (out: string): string => join(out, "done");
 const markerOf = (out: string, { name }: Stage): string => join(folderOf(out), `${name}.json`);
+
+interface Marker {
+  readonly seconds: number;
+  readonly ended: string;
+}
 
 export const isDone = (out: string, stage: Stage): boolean => existsSync(markerOf(out, stage));
 
@@ -38,37 +52,56 @@ export const isDone = (out: string, stage: Stage): boolean => existsSync(markerO
 export async function runStages(
   out: string,
   stages: readonly Stage[],
-  { view, signal }: { readonly view: StageView; readonly signal: AbortSignal },
+  { view, signal }: Running,
 ): Promise<boolean> {
   mkdirSync(folderOf(out), { recursive: true });
-  for (const [at, stage] of stages.entries()) {
+  for (const stage of stages) {
     if (isDone(out, stage)) {
       view.skip(stage);
       continue;
     }
     if (signal.aborted) return false;
-    view.begin(stage, at);
+    view.begin(stage);
     const began = performance.now();
-    const report = (done: number, detail: string) => view.report(done, detail);
+    const report = (done: number, detail: string) => view.report(stage, done, detail);
     if (!(await stage.run({ signal, report }))) return false;
     const seconds = Math.round((performance.now() - began) / 100) / 10;
-    writeWhole(markerOf(out, stage), `${JSON.stringify({ seconds })}\n`);
+    const marker: Marker = { seconds, ended: new Date().toISOString() };
+    writeWhole(markerOf(out, stage), `${JSON.stringify(marker)}\n`);
+    view.end(stage);
   }
   return true;
 }
 
-/** A folder belongs to one quickstart: what it holds was made with these choices. */
-export function claimFolder(out: string, choices: Readonly<Record<string, unknown>>): void {
-  const path = join(out, "quickstart.json");
-  const text = `${JSON.stringify(choices, null, 2)}\n`;
-  if (!existsSync(path)) {
-    mkdirSync(out, { recursive: true });
-    writeFileSync(path, text);
-    return;
+/** In which at least one stage ran; what ran side by side counts once. */
+export function secondsSpent(out: string): number {
+  const spans = readdirSync(folderOf(out))
+    .map((name) => JSON.parse(readFileSync(join(folderOf(out), name), "utf8")) as Marker)
+    .map(({ seconds, ended }) => [Date.parse(ended) / 1000 - seconds, Date.parse(ended) / 1000] as const)
+    .sort(([a], [b]) => a - b);
+  let [sum, until] = [0, Number.NEGATIVE_INFINITY];
+  for (const [from, to] of spans) {
+    sum += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
   }
-  const before = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+  return sum;
+}
+
+/** What a quickstart was told; its folder holds what was made with that. */
+export type Choices = Readonly<Record<string, string | number | boolean | null>>;
+
+/** A folder belongs to one quickstart. Returns what it was begun with: these choices, and `settled` then. */
+export function claimFolder(out: string, choices: Choices, settle: () => Choices): Choices {
+  const path = join(out, "quickstart.json");
+  if (!existsSync(path)) {
+    const begun = { ...choices, ...settle() };
+    mkdirSync(out, { recursive: true });
+    writeFileSync(path, `${JSON.stringify(begun, null, 2)}\n`);
+    return begun;
+  }
+  const before = JSON.parse(readFileSync(path, "utf8")) as Choices;
   const names = Object.keys(choices).filter((name) => before[name] !== choices[name]);
-  if (names.length === 0) return;
+  if (names.length === 0) return before;
   const told = names.map((name) => `${name} ${JSON.stringify(before[name])}`).join(" and ");
   throw new UsageError(
     `${out} holds a quickstart with ${told}; give the same to go on with it, or choose another folder with --out`,

@@ -19,6 +19,8 @@ export interface Making {
   readonly settings: Settings;
   /** Also make the teachers that come bundled. */
   readonly fromScratch: boolean;
+  /** Processor threads of an operator. */
+  readonly threads: number;
 }
 
 export interface StageList {
@@ -46,22 +48,25 @@ interface Measured {
 }
 
 export function languageStages(making: Making): StageList {
-  const { out, settings } = making;
   const groups = [storyModels(making), problemModels(making, "sdar"), problemModels(making, "llada")];
-  const measured = groups.flatMap((group) => group.models);
+  const lane = (name: string, stages: readonly Stage[]) => stages.map((stage) => ({ ...stage, lane: name }));
+  const whole = ({ stages, models }: Group) => [...stages, ...models.map((one) => measureStage(one, making))];
+  const [stories, ...problems] = groups;
   return {
     stages: [
       corpusStage(making),
-      ...(making.fromScratch ? bundledStages(making) : []),
-      ...groups.flatMap(({ stages }) => stages),
-      ...measured.map((one) => measureStage(one, making)),
+      ...lane("stories", whole(stories!)),
+      ...lane("problems", [
+        ...(making.fromScratch ? bundledStages(making) : []),
+        ...problems.flatMap((group) => whole(group)),
+      ]),
     ],
     async compare(tools) {
       const comparisons: Comparison[] = [];
       for (const { models, name, about } of groups) {
         const runs: ComparedRun[] = [];
         for (const one of models) {
-          const swept = await runSweep(sweepKeys(one, { out, settings, seed: making.seed }), tools);
+          const swept = await runSweep(sweepKeys(one, making), tools);
           if (swept === undefined) return undefined;
           runs.push({ method: one.method, ...swept });
         }
@@ -101,7 +106,7 @@ interface Group {
   readonly models: readonly Measured[];
 }
 
-function storyModels({ out, seed, settings }: Making): Group {
+function storyModels({ out, seed, settings, threads }: Making): Group {
   const { teacher, didi, story, grids } = settings;
   const [teacherFolder, studentFolder] = [join(out, "teacher"), join(out, "didi")];
   const data = { path: storiesFile(out), layout: "pad" };
@@ -111,12 +116,12 @@ function storyModels({ out, seed, settings }: Making): Group {
     tokenizer: { kind: "words" },
     model: { ...teacher.model, length: words + 2 },
     train: { ...loop, steps: 20_000, minutes: minutesOf(teacher), ...teacher.train },
-    ...{ seed, out: teacherFolder },
+    ...{ seed, threads, out: teacherFolder },
   });
   const student = distillation("didi", {
     ...{ distill: didi.distill, model: { path: teacherFolder }, data },
     train: { ...loop, steps: 20_000, minutes: minutesOf(didi), ...didi.train },
-    ...{ seed, out: studentFolder },
+    ...{ seed, threads, out: studentFolder },
   });
   const measured = { task: `stories_${story}`, grid: grids.stories };
   return {
@@ -161,7 +166,7 @@ const problemKinds: Readonly<Record<"sdar" | "llada", ProblemKind>> = {
 };
 
 function problemModels(making: Making, kind: keyof typeof problemKinds): Group {
-  const { out, seed, settings } = making;
+  const { out, seed, settings, threads } = making;
   const { bundled, method, student, family, how } = problemKinds[kind];
   const teacherModel = bundledModel(making, bundled);
   const [trajectories, studentFolder] = [join(out, `rollout-${kind}`), join(out, method)];
@@ -172,7 +177,7 @@ function problemModels(making: Making, kind: keyof typeof problemKinds): Group {
       trajectories: { path: trajectories },
     },
     train: { ...loop, steps: 20_000, minutes: minutesOf(settings[method]), ...settings[method].train },
-    ...{ seed, out: studentFolder },
+    ...{ seed, threads, out: studentFolder },
   });
   const asked = {
     ...{
@@ -211,8 +216,7 @@ const bundledModel = ({ out, fromScratch }: Making, name: string): string =>
   fromScratch ? join(out, name) : name;
 
 /** The bundled teachers made anew, as their manifests say. */
-function bundledStages(making: Making): Stage[] {
-  const { out, seed, settings } = making;
+function bundledStages({ out, seed, settings, threads }: Making): Stage[] {
   const { examples, minutes } = settings.scratch;
   return [problemKinds.sdar, problemKinds.llada].map(({ bundled, family }): Stage => {
     const data = join(out, `${bundled}.jsonl`);
@@ -222,7 +226,8 @@ function bundledStages(making: Making): Stage[] {
       seconds: trainingSeconds({ minutes, train: {} }),
       run(tools) {
         if (!existsSync(data)) writeWhole(data, jsonLines(examplesOf(bundled, { seed, examples })));
-        return runTraining(bundledConfig(bundled, { data, minutes, seed, out: join(out, bundled) }), tools);
+        const made = { data, minutes, seed, threads, out: join(out, bundled) };
+        return runTraining(bundledConfig(bundled, made), tools);
       },
     };
   });
@@ -235,21 +240,19 @@ const examplesOf = (bundled: string, { seed, examples }: { seed: number; example
     return { prompt: question, response: ` ${reasoning} answer ${answer}` };
   });
 
-interface Remade {
+interface Remade extends Pick<Making, "seed" | "threads" | "out"> {
   readonly data: string;
   readonly minutes: number;
-  readonly seed: number;
-  readonly out: string;
 }
 
-function bundledConfig(name: string, { data, minutes, seed, out }: Remade): TrainConfig {
+function bundledConfig(name: string, { data, minutes, seed, threads, out }: Remade): TrainConfig {
   const manifest = readFileSync(join(bundledFolder(name)!, "manifest.json"), "utf8");
   const { config } = (JSON.parse(manifest) as { training: { config: Record<string, object> } }).training;
   return trainConfigSchema.parse({
     ...config,
     data: { ...config.data, path: data },
     train: { ...config.train, minutes: minutesOf({ minutes }) },
-    ...{ threads: "auto", seed, out },
+    ...{ threads, seed, out },
   });
 }
 
@@ -268,12 +271,12 @@ function measureStage(measured: Measured, making: Making): Stage {
 
 function sweepKeys(
   { model, grid, task, name }: Measured,
-  { out, seed, settings }: Pick<Making, "out" | "seed" | "settings">,
+  { out, seed, settings, threads }: Making,
 ): Record<string, unknown> {
   const { decoder, decoder_options, option, values } = grid;
   return {
     ...{ model, tasks: [{ name: task, apply_chat_template: false }], limit: settings.texts, decoder },
     ...(decoder_options === undefined ? {} : { decoder_options }),
-    ...{ sweep: [{ option, values }], batch_size: 100, seed, out: join(out, "measured", name) },
+    ...{ sweep: [{ option, values }], batch_size: 100, seed, threads, out: join(out, "measured", name) },
   };
 }
