@@ -103,6 +103,8 @@ describe("right use", () => {
     const two = (await run(...args, "--count", "2")).stdout.trimEnd().split("\n");
     expect(five).toHaveLength(5);
     expect(two).toEqual(five.slice(0, 2));
+    const [packed] = (await run(...args, "--count", "1", "--stories", "5")).stdout.trimEnd().split("\n");
+    expect(packed).toBe(five.join(" "));
     const [json] = (await run(...args, "--json")).stdout.split("\n");
     const { text, prompt } = JSON.parse(json!) as { text: string; prompt: string };
     expect(text).toBe(five[0]);

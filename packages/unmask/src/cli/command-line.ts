@@ -272,9 +272,15 @@ function addLanguage(root: Command): void {
   const size = ["--size <name>", "tiny, small, medium or large", "medium"] as const;
   language
     .command("sample")
-    .description("print stories, one a line")
+    .description("print stories, one or several a line")
     .option(...size)
-    .option("--count <n>", "stories", wholeNumber("--count", { least: 1, example: 5 }), 5)
+    .option("--count <n>", "lines", wholeNumber("--count", { least: 1, example: 5 }), 5)
+    .option(
+      "--stories <n>",
+      "of a line, one after another",
+      wholeNumber("--stories", { least: 1, example: 10 }),
+      1,
+    )
     .option("--seed <n>", "random numbers", seed, 0)
     .action(verb(async (options) => (await import("./language.ts")).sampleVerb(options)));
   language

@@ -21,7 +21,10 @@ export function storySize(text: string): StorySize {
 
 export interface SampleOptions {
   readonly size: string;
+  /** Lines. */
   readonly count: number;
+  /** Of a line. */
+  readonly stories?: number;
   readonly seed: number;
   readonly json?: boolean;
 }
@@ -34,8 +37,9 @@ export function storyAt(size: StorySize, seed: number, sequence: number): string
 export async function sampleVerb(options: SampleOptions): Promise<number> {
   const size = storySize(options.size);
   const grammar = storyGrammar(size);
-  for (let sequence = 0; sequence < options.count; sequence++) {
-    const words = storyAt(size, options.seed, sequence);
+  const { count, stories = 1, seed } = options;
+  for (let line = 0; line < count; line++) {
+    const words = Array.from({ length: stories }, (_, i) => storyAt(size, seed, line * stories + i)).flat();
     const text = words.join(" ");
     await writeLine(options.json ? JSON.stringify({ text, prompt: prompt(grammar, words).join(" ") }) : text);
   }

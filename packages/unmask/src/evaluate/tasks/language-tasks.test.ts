@@ -57,6 +57,26 @@ describe.each(storySizes)("stories_%s", (size) => {
     expect(graded.map(({ verdicts }) => verdicts[0]!.unparsed)).toEqual([false, true, false]);
   });
 
+  test("ten of them may stand one after another", async () => {
+    const task = await open(`stories_${size}_packed`, { limit: 3 });
+    const { words } = figures(size);
+    expect(task.generation.maxNewTokens).toBe(10 * words + 1);
+    const ten = drawn.slice(0, 10);
+    const texts = [ten, ten.with(3, ten[3]!.split(" ").with(0, ".").join(" ")), ten.slice(0, 4)];
+    const graded = await task.grade(
+      texts.map((text, n) => ({ id: String(n + 1), responses: [text.join(" ")] })),
+    );
+    expect(graded.map(({ scores }) => scores["valid,none"])).toEqual([1, 0.9, 0.4]);
+    expect(graded.map(({ verdicts }) => verdicts[0]!.correct)).toEqual([true, false, false]);
+    expect(graded[1]!.verdicts[0]!.reason).toMatch(/^story 4: /);
+    const alone = await (await open(`stories_${size}`)).grade(
+      ten.map((story, n) => ({ id: String(n + 1), responses: [story] })),
+    );
+    const mean = alone.reduce((sum, { scores }) => sum + scores["nll_per_word,none"]! / 10, 0);
+    expect(graded[0]!.scores["nll_per_word,none"]).toBeCloseTo(mean, 9);
+    expect(graded[2]!.scores["nll_per_word,none"]).toBeGreaterThan(mean);
+  });
+
   test("with a beginning given, only its ends are valid", async () => {
     const task = await open(`stories_${size}_prompted`, { limit: 40 });
     const prompts = task.items.map(({ prompt }) => prompt.text);

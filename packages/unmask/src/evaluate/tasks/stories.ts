@@ -2,13 +2,15 @@
 //
 //   stories_SIZE            nothing is given; as many stories as are asked for (limit, 256 by default)
 //   stories_SIZE_prompted   the first sentences are given
+//   stories_SIZE_packed     nothing is given; ten stories, one after another: a text longer than what must agree
 //
-//   valid          the grammar can write this text
+//   valid          the grammar can write this text; of a packed one, the share of its ten stories
 //   nll_per_word   nats a word under the grammar behind its noise channel, finite for every text; what a perfect model
 //                  scores is the language's entropy (`unmask language describe`)
 //
 // Answers vary only where the decoder draws: without a temperature all unprompted stories are one.
 
+import type { Grammar } from "../../language/grammar.ts";
 import { noisyLogProbability } from "../../language/probability.ts";
 import { samplePrompted } from "../../language/sample.ts";
 import { describe, type StorySize, storyGrammar, storySizes } from "../../language/stories.ts";
@@ -57,6 +59,47 @@ function judge(size: StorySize, { document, responses }: Answered<Story>): Judge
   };
 }
 
+const packed = 10;
+
+/** Every story of a size has as many words; those of a text that is too short are not valid. */
+function judgePacked(size: StorySize, { responses }: Answered<Story>): Judged {
+  const grammar = storyGrammar(size);
+  const { words: length } = describe(size);
+  const texts = responses.map((response) => {
+    const words = wordsOf(response);
+    return { words, stories: Array.from({ length: packed }, (_, i) => storyOf(words, i, length)) };
+  });
+  const verdicts = texts.map(({ words, stories }): Verdict => {
+    const found = stories.map((story) => validate(grammar, story));
+    const wrong = found.findIndex(({ valid }) => !valid);
+    const first = found[wrong];
+    return {
+      correct: wrong < 0,
+      extracted: words.join(" "),
+      reason: first === undefined || first.valid ? "" : `story ${wrong + 1}: ${first.reason}`,
+      unparsed: words.length === 0,
+    };
+  });
+  const all = texts.flatMap(({ stories }) => stories);
+  const mean = (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0) / values.length;
+  return {
+    scores: {
+      [valid.name]: mean(all.map((story) => Number(validate(grammar, story).valid))),
+      [nll.name]: mean(all.map((story) => nllOf(grammar, story) / length)),
+    },
+    verdicts,
+  };
+}
+
+/** The channel makes stories that end early cheap; here a word that is missing costs as much as one drawn blindly. */
+const nllOf = (grammar: Grammar, story: readonly string[]): number =>
+  Math.max(0, grammar.maxLength - story.length) * Math.log(grammar.words.length + 1) -
+  noisyLogProbability(grammar, story);
+
+/** Story number `i`; the last has all that is left. */
+const storyOf = (words: readonly string[], i: number, length: number): string[] =>
+  words.slice(i * length, i === packed - 1 ? undefined : (i + 1) * length);
+
 /** A token a word and one that ends the text. */
 const common = (size: StorySize) =>
   ({
@@ -78,6 +121,18 @@ const free = (size: StorySize): Task =>
     generation: { maxNewTokens: describe(size).words + 1 },
   });
 
+const long = (size: StorySize): Task =>
+  generateTask<Story>({
+    ...common(size),
+    name: `stories_${size}_packed`,
+    description: `${packed} stories of ${describe(size).words} words of the synthetic language, one after another`,
+    read: () => ({ prompt: "" }),
+    target: () => "stories of the language",
+    made: madeDocuments(() => ({})),
+    generation: { maxNewTokens: packed * describe(size).words + 1 },
+    judge: async (answered) => answered.map((one) => judgePacked(size, one)),
+  });
+
 const prompted = (size: StorySize): Task =>
   generateTask<Story>({
     ...common(size),
@@ -89,4 +144,8 @@ const prompted = (size: StorySize): Task =>
     generation: { maxNewTokens: describe(size).words + 1 },
   });
 
-export const stories: readonly Task[] = storySizes.flatMap((size) => [free(size), prompted(size)]);
+export const stories: readonly Task[] = storySizes.flatMap((size) => [
+  free(size),
+  long(size),
+  prompted(size),
+]);
