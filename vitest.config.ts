@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -19,6 +20,9 @@ export default defineConfig({
       "tools/**/*.test.ts",
     ],
     pool: "forks",
+    // Vitest leaves one processor free, which of two is half. Operators of tests are small: a thread each is enough.
+    maxWorkers: availableParallelism(),
+    env: { OMP_NUM_THREADS: process.env.OMP_NUM_THREADS ?? "1" },
     testTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
   },

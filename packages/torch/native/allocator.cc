@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -31,6 +32,7 @@ namespace {
 // A block begins with its size class; the data follow at the alignment that libtorch's kernels expect.
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{1} << 21;
+constexpr size_t kLarge = 2 * kHugePage;
 // Each doubling is cut into 8 classes, so that at most an eighth of a block is wasted.
 constexpr int kBitsPerDoubling = 3;
 constexpr size_t kClasses = 64 << kBitsPerDoubling;
@@ -53,6 +55,12 @@ SizeClass classOf(size_t bytes) {
   return {(static_cast<size_t>(exponent) << kBitsPerDoubling) + place, rounded};
 }
 
+SizeClass sizeOf(const char* block) {
+  SizeClass size{};
+  std::memcpy(&size, block, sizeof(size));
+  return size;
+}
+
 class Cache {
  public:
   Cache() {
@@ -64,23 +72,49 @@ class Cache {
     SizeClass size = classOf(bytes + kAlignment);
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      auto& list = lists_[size.index];
-      if (!list.empty()) {
-        char* block = list.back();
-        list.pop_back();
-        cached_ -= size.bytes;
-        return block + kAlignment;
-      }
+      if (char* block = fromCache(size)) return block + kAlignment;
+      if (size.bytes >= kLarge) makeRoom(size);
     }
     char* block = fromSystem(size.bytes, bytes);
     std::memcpy(block, &size, sizeof(size));
     return block + kAlignment;
   }
 
+  // Shapes that change from step to step (the hidden rows of a batch) would leave a block of every class behind. So a
+  // large block serves a request of half its size too.
+  char* fromCache(const SizeClass& size) {
+    size_t last = size.index + (size.bytes >= kLarge ? 1 << kBitsPerDoubling : 0);
+    for (size_t index = size.index; index <= std::min(last, kClasses - 1); index++) {
+      auto& list = lists_[index];
+      if (list.empty()) continue;
+      char* block = list.back();
+      list.pop_back();
+      cached_ -= sizeOf(block).bytes;
+      return block;
+    }
+    return nullptr;
+  }
+
+  // What is too small for a large request goes back to the system for it, the largest first; later ones of its size find
+  // the new block.
+  void makeRoom(const SizeClass& size) {
+    size_t freed = 0;
+    for (size_t index = size.index; freed < size.bytes && index-- > 0;) {
+      auto& list = lists_[index];
+      if (!list.empty() && sizeOf(list.back()).bytes < kLarge) break;
+      while (freed < size.bytes && !list.empty()) {
+        freed += sizeOf(list.back()).bytes;
+        std::free(list.back());
+        list.pop_back();
+      }
+    }
+    cached_ -= freed;
+    total_ -= freed;
+  }
+
   void give(void* data) {
     char* block = static_cast<char*>(data) - kAlignment;
-    SizeClass size{};
-    std::memcpy(&size, block, sizeof(size));
+    SizeClass size = sizeOf(block);
     {
       std::lock_guard<std::mutex> lock(mutex_);
       if (cached_ + size.bytes <= limit_) {
@@ -110,7 +144,7 @@ class Cache {
 
  private:
   char* fromSystem(size_t bytes, size_t asked) {
-    bool large = bytes >= 2 * kHugePage;
+    bool large = bytes >= kLarge;
     void* block = nullptr;
     int failure = posix_memalign(&block, large ? kHugePage : kAlignment, bytes);
     if (failure != 0) {
