@@ -79,6 +79,14 @@ describe("a structure", () => {
     await expect(failing).rejects.toMatchObject({ exitCode: 2 });
   });
 
+  it("that cannot be honoured names the option, for a server's error", async () => {
+    const none = { kind: "json-schema", schema: false } as const;
+    await expect(write(models.llada, none, {})).rejects.toMatchObject({
+      name: "UnsupportedError",
+      data: { option: "structure" },
+    });
+  });
+
   it("may stand before a suffix", async () => {
     const schema = { type: "object", properties: { a: { type: "boolean" } }, required: ["a"] };
     const [one] = await write(

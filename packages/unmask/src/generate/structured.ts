@@ -1,7 +1,7 @@
 // A structure on a model's canvas: its plan in the model's tokens, the policy under its constraint, the text as it comes
 // and the last look at it.
 
-import { UnsupportedError, UsageError } from "../base/errors.ts";
+import { isUnmaskError, type UnmaskError, UnsupportedError, UsageError } from "../base/errors.ts";
 import { constrained } from "../decode/constrained.ts";
 import type { ReadyDecoder } from "../decode/decoder.ts";
 import { layOut } from "../structure/layout.ts";
@@ -37,10 +37,11 @@ export function structureText(
 ): StructuredText | undefined {
   if (options.structure === undefined) return undefined;
   checkOptions(options);
-  const plan = planned(options.structure);
+  const { structure } = options;
+  const plan = naming(() => planned(structure));
   const tokenizer = tokenizerOf(model);
   const vocabulary = vocabularyOf(model);
-  const layout = layOut(plan, { vocabulary, budget, encode: (text) => tokenizer.encode(text) });
+  const layout = naming(() => layOut(plan, { vocabulary, budget, encode: (text) => tokenizer.encode(text) }));
   const pieces = piecesOf(model);
   return {
     columns: layout.columns,
@@ -56,6 +57,17 @@ export function structureText(
       throw new Error(`Internal error, please report it: a text is not of its structure: ${reason}`);
     },
   };
+}
+
+/** What cannot be honoured names the option that asked for it, unless it is room that is missing. */
+function naming<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (!isUnmaskError(error) || "budget" in error.data) throw error;
+    const Kind = error.constructor as typeof UnmaskError;
+    throw new Kind(error.message, { ...error.data, option: "structure" }, { cause: error });
+  }
 }
 
 const refuse = (what: string): never => {

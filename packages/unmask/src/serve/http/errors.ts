@@ -94,6 +94,7 @@ const clientErrors: readonly string[] = ["UsageError", "ConfigError", "Unsupport
 /** Errors of generation name an option in their data, or at least in their sentence. */
 function paramOf({ data, message }: UnmaskError): string | undefined {
   if (typeof data.param === "string") return data.param;
+  if (data.option === "structure") return "response_format"; // as OpenAI calls it
   if (typeof data.option === "string") return data.option;
   return fields.find((one) => Object.hasOwn(data, one)) ?? fields.find((one) => message.includes(one));
 }

@@ -126,7 +126,7 @@ describe("a chat's fields", () => {
 
   it("what the engine refuses is a 400 that names the field where the engine does", async () => {
     const told = [
-      [new UsageError("the pattern is too long", { param: "response_format" }), "response_format"],
+      [new UsageError("the pattern is too long", { option: "structure" }), "response_format"],
       [
         new UsageError("a prompt of 3 tokens and 9 new ones; give max_new_tokens of at most 4"),
         "max_new_tokens",
