@@ -54,8 +54,9 @@ export class Weights {
     const result = mixedLinear(x, this.get(name), bias, { products, scale });
     const adapter = this.adapters.get(layer);
     if (adapter === undefined) return result;
-    const low = mixedLinear(x, adapter.down, undefined, products);
-    return add(result, mul(mixedLinear(low, adapter.up, undefined, products), adapter.scale));
+    // Scaled where there are few numbers.
+    const low = mul(mixedLinear(x, adapter.down, undefined, products), adapter.scale);
+    return add(result, mixedLinear(low, adapter.up, undefined, products));
   }
 
   /**
