@@ -35,6 +35,7 @@ export async function runAll(args, known) {
       say(`dtype is left out: it needs the model of npm run quickstart in ${trained}`);
       continue;
     }
+    if (name === "quickstart" && quick) continue; // it has no quick form
     if (name === "methods") {
       say("methods is left out: it trains for more than an hour a ground; npm run bench -- methods --help");
       continue;

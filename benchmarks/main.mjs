@@ -14,6 +14,7 @@ const benchmarks = {
   memory: () => import("./memory/main.mjs"),
   methods: () => import("./methods/main.mjs"),
   models: () => import("./models/main.mjs"),
+  quickstart: () => import("./quickstart/main.mjs"),
   "serve-load": () => import("./serve-load/main.mjs"),
   serve: () => import("./serve/main.mjs"),
   train: () => import("./train/main.mjs"),

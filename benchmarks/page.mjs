@@ -154,22 +154,30 @@ function dtype({ results: rows, rows: texts, draws }) {
 }
 
 /** @param {any} record */
-function quickstart({ rows, training }) {
-  const percent = (/** @type {number} */ share) => (100 * share).toFixed(1);
-  const told = rows.map((/** @type {any} */ one) => [
-    String(one.steps),
-    one.forwards.toFixed(1),
-    one.tokensPerForward.toFixed(2),
-    `${percent(one.valid.share)} (${percent(one.valid.low)}–${percent(one.valid.high)})`,
-    one.nll.toFixed(3),
-  ]);
+function quickstart({ seconds, comparisons }) {
+  const clock = `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  const told = (/** @type {any} */ { metric, is_share, points, aup }) => {
+    const score = (/** @type {number} */ value) => (is_share ? (100 * value).toFixed(1) : value.toFixed(3));
+    const rows = points.map((/** @type {any} */ one) => [
+      ...[one.method, `${one.option} ${one.value}`, one.tokens_per_forward.toFixed(2)],
+      `${score(one.score)} (${score(one.low)}–${score(one.high)})`,
+      one.entropy.mean.toFixed(3),
+      ...Object.values(one.beside),
+    ]);
+    const beside = Object.keys(points[0].beside);
+    const curves = Object.entries(aup).filter(([, value]) => value !== null);
+    const areas = curves.map(([name, value]) => `${name} ${Number(value).toFixed(1)}`).join(", ");
+    return [
+      ...table([
+        ["", "setting", "tokens a forward", is_share ? `${metric}, %` : metric, "entropy", ...beside],
+        ...rows,
+      ]),
+      ...(areas === "" ? [] : ["", `AUP: ${areas}.`]),
+    ];
+  };
   return [
-    `${training.steps} steps of training in ${training.minutes} minutes; ${rows[0]?.count} texts a row.`,
-    "",
-    ...table([
-      ["steps", "forwards", "tokens a forward", "valid % (95 % interval)", "NLL, nats a word"],
-      ...told,
-    ]),
+    `From nothing to the report in ${clock}.`,
+    ...comparisons.flatMap((/** @type {any} */ one) => ["", `**${one.name}**`, "", ...told(one)]),
   ];
 }
 

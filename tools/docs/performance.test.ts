@@ -35,6 +35,30 @@ describe("the page", () => {
     expect(page).toContain("Warning: BLAS differs.");
   });
 
+  test("has a quickstart's time and points", () => {
+    const point = { method: "T3D", option: "denoising_steps", value: 2, tokens_per_forward: 1.83 };
+    const scored = {
+      ...point,
+      score: 0.5,
+      low: 0.4,
+      high: 0.6,
+      entropy: { mean: 2.4 },
+      beside: { answer: "60 %" },
+    };
+    const comparison = {
+      name: "Problems",
+      metric: "faithful",
+      is_share: true,
+      points: [scored],
+      aup: { T3D: 99.5 },
+    };
+    const record = { date: "2026-01-02", seconds: 275.4, comparisons: [comparison] };
+    const page = renderPage([{ file: "quickstart_2026-01-02.json", record }]);
+    expect(page).toContain("From nothing to the report in 4 min 35 s.");
+    expect(page).toContain("| T3D | denoising_steps 2 | 1.83 | 50.0 (40.0–60.0) | 2.400 | 60 % |");
+    expect(page).toContain("AUP: T3D 99.5.");
+  });
+
   test("shows every figure of a result of a kind that it does not know", () => {
     const record = {
       date: "2026-01-02",

@@ -65,7 +65,7 @@ export const usualSettings: Settings = {
     train: { batch_size: 64, learning_rate: 3e-3 },
   },
   didi: {
-    minutes: 0.4,
+    minutes: 0.9,
     distill: {
       shared_tau: true,
       kl_hi: 0.02,
@@ -81,18 +81,18 @@ export const usualSettings: Settings = {
     distill: { batch: "rows", orig_num_sampling_steps: 64, min_num_sampling_steps: 8, grow_dt_every: 100 },
     train: { batch_size: 64, learning_rate: 3e-4, warmup: 20, schedule: "constant", ema: 0.99 },
   },
-  prompts: 400,
+  prompts: 1000,
   t3d: {
-    minutes: 0.45,
+    minutes: 1,
     distill: { block_size: 4 },
     train: { batch_size: 64, learning_rate: 3e-4, warmup: 20, schedule: "cosine" },
   },
   d3llm: {
-    minutes: 0.45,
+    minutes: 1,
     distill: { progressive_block_sizes: [4, 8, 16, 24] },
     train: { batch_size: 64, learning_rate: 3e-4, warmup: 20, schedule: "cosine" },
   },
-  texts: 120,
+  texts: 200,
   ownTexts: 32,
   grids: {
     stories: { decoder: "ancestral", option: "steps", values: [64, 32, 16, 8, 4, 2] },

@@ -9,6 +9,8 @@ import { displayWidth } from "../terminal.ts";
 
 export interface Results {
   readonly seed: number;
+  /** Of all stages. */
+  readonly minutes: number;
   readonly comparisons: readonly ComparedResult[];
 }
 
@@ -53,7 +55,7 @@ export async function writeSummary(
     const file = `curves-${name.toLowerCase().replace(/[^a-z]+/g, "-")}.yaml`;
     writeWhole(join(out, file), curves);
   }
-  const results: Results = { seed, comparisons: comparisons.map(resultOf) };
+  const results: Results = { seed, minutes, comparisons: comparisons.map(resultOf) };
   writeWhole(resultsFile(out), jsonText(results));
 }
 
