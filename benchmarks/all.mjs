@@ -31,13 +31,9 @@ export async function runAll(args, known) {
   /** @type {string[]} */
   const failed = [];
   for (const name of new Set([...first, ...known])) {
-    if (name === "dtype" && (quick || !existsSync(trained))) {
-      say(`dtype is left out: it needs the model of npm run quickstart in ${trained}`);
-      continue;
-    }
-    if (name === "quickstart" && quick) continue; // it has no quick form
-    if (name === "methods") {
-      say("methods is left out: it trains for more than an hour a ground; npm run bench -- methods --help");
+    const reason = reasonToLeaveOut(name, quick);
+    if (reason !== undefined) {
+      say(`${name} is left out: ${reason}`);
       continue;
     }
     say(`== ${name}`);
@@ -57,6 +53,18 @@ export async function runAll(args, known) {
     `${JSON.stringify({ bench: "all", measured: measured.map(({ record }) => record), failed })}\n`,
   );
   if (failed.length > 0) throw new Error(`these did not end well: ${failed.join(", ")}`);
+}
+
+/**
+ * @param {string} name
+ * @param {boolean} quick
+ */
+function reasonToLeaveOut(name, quick) {
+  if (name === "dtype" && (quick || !existsSync(trained)))
+    return `it needs the model of npm run quickstart in ${trained}`;
+  if (name === "quickstart" && quick) return "it has no quick form";
+  if (name === "methods") return "it trains for more than an hour a ground; npm run bench -- methods --help";
+  return undefined;
 }
 
 /**
