@@ -149,6 +149,14 @@ describe("a replay", () => {
     await screenshot(page, "compare");
     await settled(page);
     expect(page.url()).toContain("other=");
+    // Options of a decoder are a long line: it breaks, and no pane lies over its neighbour.
+    for (const width of [900, 1180]) {
+      await page.setViewportSize({ width, height: 800 });
+      const wide = await page
+        .locator(".sheet")
+        .evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth));
+      expect(wide).toHaveLength(0);
+    }
   });
 
   it("says what another threshold would have committed, by the decoders' own rules", async () => {
