@@ -283,6 +283,10 @@ describe("live", () => {
     await page.getByRole("button", { name: "Write" }).click();
     await expect.poll(() => page.locator(".canvas span.fresh").count()).toBeGreaterThan(0);
     await screenshot(page, "live");
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await violations(page), colorScheme).toEqual([]);
+    }
     await page.getByRole("button", { name: "Replay it" }).click();
     await expect.poll(() => page.locator(".canvas span").count()).toBe(9);
     expect(await page.locator(".canvas").innerText()).toBe(answer);
