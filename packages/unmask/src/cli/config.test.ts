@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +7,14 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.ts";
 import { trainConfigSchema } from "../train/config.ts";
-import { type ConfigSources, configText, describeKeys, isOverride, resolveConfig } from "./config.ts";
+import {
+  type ConfigSources,
+  configText,
+  describeKeys,
+  isOverride,
+  readConfig,
+  resolveConfig,
+} from "./config.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "unmask-config-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -101,6 +109,14 @@ describe("layers", () => {
     const minutes = yamlFile("train: { minutes: 3, rate: 1 }\n");
     expect(resolve({ file: minutes, overrides: ["train.minutes="] }).config.train.minutes).toBeUndefined();
     expect(resolve({ file: yamlFile("") }).config.name).toBe("n");
+  });
+
+  it("reads a pipe once, however often it is looked at", () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    spawn("sh", ["-c", 'echo "{name: x}" > "$0"', pipe], { stdio: "ignore" });
+    expect(readConfig(pipe)).toEqual({ name: "x" });
+    expect(readConfig(pipe)).toEqual({ name: "x" });
   });
 
   it("takes a group as a whole", () => {

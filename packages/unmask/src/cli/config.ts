@@ -7,7 +7,7 @@
 // - `changes` lists what flags and overrides changed, as `train.steps: 5000 -> 100`; what equals the layer below is no change.
 // - A group that the file leaves empty (`train:` alone) is an empty group.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { parseDocument, stringify } from "yaml";
 import type { z } from "zod";
 import { ConfigError } from "../base/errors.ts";
@@ -102,11 +102,20 @@ function readConfigFile(file: string, tree: SchemaNode): Values {
   return withoutNulls(values);
 }
 
+/** What pipes gave, by their path: they can be read once, and a configuration is looked at twice. */
+const pipes = new Map<string, string>();
+
+function textOf(file: string): string {
+  const text = pipes.get(file) ?? readFileSync(file, "utf8");
+  if (!statSync(file).isFile()) pipes.set(file, text);
+  return text;
+}
+
 /** The keys of a YAML file, unchecked. Throws a ConfigError for a file without keys. */
 export function readConfig(file: string): Values {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = textOf(file);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? "unknown reason";
     const what = code === "ENOENT" ? `does not exist${neighbourHint(file)}` : `cannot be read (${code})`;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type CodeOptions, codeTasks, gradeCode, programOf, reasonOf } from "./code.ts";
+import { type CodeOptions, gradeCode, reasonOf } from "./code.ts";
 import { extractCode } from "./code-extract.ts";
 import { describeIsolation } from "./sandbox.ts";
 
@@ -190,13 +190,6 @@ describe("wrong input names file and row", () => {
       "a list of strings",
     );
   });
-});
-
-test("one program for those who hold a row", () => {
-  const { code, tests } = programOf("humaneval", humanEvalRows[0], "    return 1\n");
-  expect(code).toContain("def has_close_elements");
-  expect(tests.trimEnd().endsWith("check(has_close_elements)")).toBe(true);
-  expect(Object.keys(codeTasks)).toEqual(["humaneval", "mbpp"]);
 });
 
 test("reasons are one line", () => {

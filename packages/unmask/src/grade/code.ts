@@ -107,11 +107,6 @@ export async function gradeCode(
   return { results, totals: totalsOf(results, sandbox.isolation) };
 }
 
-/** One program, for those who already hold a problem (rollouts that keep verified answers). */
-export function programOf(name: CodeTaskName, row: unknown, completion: string): Program {
-  return codeTasks[name].problem(rowOf(row, "the row")).program(completion, "auto");
-}
-
 export { extractCode };
 
 function readProblems(task: CodeTask, { file, rows }: Rows): Map<string, Problem> {

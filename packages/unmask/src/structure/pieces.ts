@@ -90,9 +90,6 @@ export function rangesOf(ranges: readonly (readonly [number, number])[]): CodePo
   return builder.done();
 }
 
-export const codePoint = (point: number): CodePoints => rangesOf([[point, point]]);
 export const complementOf = (set: CodePoints): CodePoints => mapPieces(set, (one) => !one);
 export const unionOf = (sets: readonly CodePoints[]): CodePoints =>
   sets.length === 0 ? constant(false) : mergePieces(sets, (values) => values.includes(true));
-export const intersectionOf = (sets: readonly CodePoints[]): CodePoints =>
-  mergePieces(sets, (values) => !values.includes(false));
