@@ -52,7 +52,7 @@ const rollout = {
 /** Every method has the same time. */
 const student = { minutes: 2.5, batch_size: 64, warmup: 20, schedule: "cosine", learning_rate: 3e-4 };
 
-const longer = { ...student, minutes: 5, learning_rate: 5e-4 };
+const longer = { ...student, minutes: 4, warmup: 50 };
 
 const varied = { name: "problems_small_varied" };
 
@@ -100,7 +100,7 @@ export const grounds = {
     methods: {
       d3llm: {
         distill: { method: "d3llm", progressive_block_sizes: [8, 16, 24] },
-        train: longer,
+        train: { ...longer, learning_rate: 1e-4 },
       },
       dparallel: { distill: { method: "dparallel" }, train: longer },
       sft: { distill: { method: "sft" }, train: longer },
@@ -109,12 +109,8 @@ export const grounds = {
       task: { ...varied, data: "test.jsonl" },
       curves: [
         {
-          ...{ method: "confidence", decoder: "low_confidence", decoder_options: { block_length: 8 } },
-          ...{ option: "steps", values: [23] },
-        },
-        {
           ...{ method: "entropy", decoder: "multi_block", decoder_options: { block_length: 8 } },
-          ...{ option: "threshold", values: [0.2, 0.5, 1] },
+          ...{ option: "threshold", values: [0.03, 0.3, 0.6, 1] },
         },
       ],
     },
