@@ -3,7 +3,8 @@
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { UnmaskError, UsageError } from "../../base/errors.ts";
+import { UnmaskError } from "../../base/errors.ts";
+import { errorOf, type Reason } from "../../evaluate/run/reason.ts";
 import type { QuickstartOptions } from "./options.ts";
 import type { Settings } from "./settings.ts";
 import type { Running, Stage } from "./stage.ts";
@@ -23,7 +24,7 @@ export type FromLane =
   | { readonly type: "begin" | "skip" | "end"; readonly stage: string }
   | { readonly type: "report"; readonly stage: string; readonly done: number; readonly detail: string }
   | { readonly type: "finished"; readonly isFinished: boolean }
-  | { readonly type: "failed"; readonly error: { readonly message: string; readonly exitCode: 1 | 2 } };
+  | { readonly type: "failed"; readonly error: Reason };
 
 /** Runs what is not done yet of the lane's stages; false if it was interrupted. */
 export async function runLane(
@@ -34,7 +35,6 @@ export async function runLane(
   const child = fork(fileURLToPath(new URL("./lane-main.js", import.meta.url)), [], {
     serialization: "advanced",
     execArgv: [],
-    env: { ...process.env, OMP_NUM_THREADS: String(request.threads) },
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   const send = (message: ToLane): void => void (child.connected && child.send(message));
@@ -61,7 +61,3 @@ export async function runLane(
     if (child.connected) child.disconnect();
   }
 }
-
-/** What a child could not do is thrown here. */
-const errorOf = ({ message, exitCode }: { message: string; exitCode: 1 | 2 }): Error =>
-  exitCode === 2 ? new UsageError(message) : new UnmaskError(message);

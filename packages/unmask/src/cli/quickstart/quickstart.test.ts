@@ -202,6 +202,9 @@ describe.skipIf(availableParallelism() < 2)("side by side", () => {
       onLine: (line, kill) => void (line.includes("Its student (T3D)") && kill("SIGINT")),
     });
     expect(first).toMatchObject({ status: 130, stderr: "" });
+    expect(first.stdout).toMatch(
+      /Teacher of stories.* \| Trajectories of|Trajectories of.* \| Teacher of stories/,
+    );
     const second = await built(out());
     expect(second).toMatchObject({ status: 0, stderr: "" });
     expect(second.stdout).toContain("Corpus of 60 stories: done before");

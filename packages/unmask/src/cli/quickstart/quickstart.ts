@@ -31,7 +31,7 @@ export async function quickstart(
   const processes = Math.min(settings.processes, availableParallelism());
   const choices = { data: data ?? null, seed, from_scratch: fromScratch };
   const settle = () => ({ threads: Math.max(1, Math.floor(chooseThreads() / processes)) });
-  const threads = claimFolder(out, choices, settle).threads as number;
+  const threads = Number(claimFolder(out, choices, settle).threads ?? settle().threads);
   ignoreClosedOutput(); // it goes on when `| head` has gone
   const output = json === true ? process.stderr : process.stdout;
   const list = listOf(options, settings, threads);

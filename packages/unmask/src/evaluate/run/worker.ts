@@ -2,9 +2,10 @@
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { UnmaskError, UsageError } from "../../base/errors.ts";
+import { UnmaskError } from "../../base/errors.ts";
 import { type LoadOptions, load } from "../../generate/load.ts";
 import { buildInfo, chooseThreads, setThreads } from "../../generate/processor.ts";
+import { errorOf, type Reason } from "./reason.ts";
 import { runUnit, type UnitRequest, type UnitResult } from "./unit.ts";
 
 /** What a worker must know to load its model. */
@@ -59,7 +60,7 @@ export type ToChild =
 export type FromChild =
   | { readonly type: "ready" }
   | { readonly type: "done"; readonly result: UnitResult }
-  | { readonly type: "failed"; readonly error: { readonly message: string; readonly exitCode: 1 | 2 } };
+  | { readonly type: "failed"; readonly error: Reason };
 
 /** A worker in a process of its own. */
 export async function childWorker(model: WorkerModel, signal?: AbortSignal): Promise<Worker> {
@@ -117,6 +118,5 @@ export async function childWorker(model: WorkerModel, signal?: AbortSignal): Pro
 /** What a child could not do is thrown here. */
 function opened(message: FromChild): FromChild {
   if (message.type !== "failed") return message;
-  const { message: text, exitCode } = message.error;
-  throw exitCode === 2 ? new UsageError(text) : new UnmaskError(text);
+  throw errorOf(message.error);
 }

@@ -28,6 +28,8 @@ interface Story {
 const valid = share("valid,none");
 const nll: Metric = { name: "nll_per_word,none", higherIsBetter: false, isShare: false };
 
+const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+
 const wordsOf = (text: string): string[] => text.match(/\S+/g) ?? [];
 
 function judge(size: StorySize, { document, responses }: Answered<Story>): Judged {
@@ -47,7 +49,6 @@ function judge(size: StorySize, { document, responses }: Answered<Story>): Judge
       unparsed: words.length === prompt.length,
     };
   });
-  const mean = (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0) / values.length;
   return {
     scores: {
       [valid.name]: mean(verdicts.map(({ correct }) => Number(correct))),
@@ -67,11 +68,11 @@ function judgePacked(size: StorySize, { responses }: Answered<Story>): Judged {
   const { words: length } = describe(size);
   const texts = responses.map((response) => {
     const words = wordsOf(response);
-    return { words, stories: Array.from({ length: packed }, (_, i) => storyOf(words, i, length)) };
+    const stories = Array.from({ length: packed }, (_, i) => storyOf(words, i, length));
+    return { words, stories, found: stories.map((story) => validate(grammar, story)) };
   });
-  const verdicts = texts.map(({ words, stories }): Verdict => {
-    const found = stories.map((story) => validate(grammar, story));
-    const wrong = found.findIndex(({ valid }) => !valid);
+  const verdicts = texts.map(({ words, found }): Verdict => {
+    const wrong = found.findIndex((one) => !one.valid);
     const first = found[wrong];
     return {
       correct: wrong < 0,
@@ -80,12 +81,12 @@ function judgePacked(size: StorySize, { responses }: Answered<Story>): Judged {
       unparsed: words.length === 0,
     };
   });
-  const all = texts.flatMap(({ stories }) => stories);
-  const mean = (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0) / values.length;
   return {
     scores: {
-      [valid.name]: mean(all.map((story) => Number(validate(grammar, story).valid))),
-      [nll.name]: mean(all.map((story) => nllOf(grammar, story) / length)),
+      [valid.name]: mean(texts.flatMap(({ found }) => found.map((one) => Number(one.valid)))),
+      [nll.name]: mean(
+        texts.flatMap(({ stories }) => stories.map((story) => nllOf(grammar, story) / length)),
+      ),
     },
     verdicts,
   };
