@@ -2,7 +2,6 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,8 +30,7 @@ namespace {
 
 // A block begins with its size class; the data follow at the alignment that libtorch's kernels expect.
 constexpr size_t kAlignment = 64;
-constexpr size_t kHugePage = size_t{1} << 21;
-constexpr size_t kLarge = 2 * kHugePage;
+constexpr size_t kLarge = size_t{1} << 22;
 // Each doubling is cut into 8 classes, so that at most an eighth of a block is wasted.
 constexpr int kBitsPerDoubling = 3;
 constexpr size_t kClasses = 64 << kBitsPerDoubling;
@@ -144,15 +142,13 @@ class Cache {
 
  private:
   char* fromSystem(size_t bytes, size_t asked) {
-    bool large = bytes >= kLarge;
     void* block = nullptr;
-    int failure = posix_memalign(&block, large ? kHugePage : kAlignment, bytes);
+    int failure = posix_memalign(&block, kAlignment, bytes);
     if (failure != 0) {
       clear();
       failure = posix_memalign(&block, kAlignment, bytes);
     }
     TORCH_CHECK(failure == 0, "cannot allocate ", asked, " bytes for a tensor: there is not enough memory");
-    if (large) madvise(block, bytes, MADV_HUGEPAGE);
     std::lock_guard<std::mutex> lock(mutex_);
     total_ += bytes;
     return static_cast<char*>(block);

@@ -71,7 +71,7 @@ export interface LoadedStudentOptions {
 
 export function loadedStudent(folder: string, options: LoadedStudentOptions): StudentNetwork {
   const { device, dtype, adapter, seed, name } = options;
-  // Products over mapped pages of 4 KB were a fifth slower than over memory of our own, whose pages are large.
+  // Products over pages of the mapped file were an eighth slower than over memory of our own.
   const loaded = loadNetwork(folder, { device, dtype, copy: true });
   const set =
     adapter === undefined

@@ -3,6 +3,7 @@
 
 import {
   add,
+  addmm,
   convert,
   type Dtype,
   embedding,
@@ -14,6 +15,7 @@ import {
   reshape,
   scope,
   type Tensor,
+  t,
   unsqueeze,
 } from "@unmask/torch";
 import { UnsupportedError } from "../../base/errors.ts";
@@ -54,9 +56,7 @@ export class Weights {
     const result = mixedLinear(x, this.get(name), bias, { products, scale });
     const adapter = this.adapters.get(layer);
     if (adapter === undefined) return result;
-    // Scaled where there are few numbers.
-    const low = mul(mixedLinear(x, adapter.down, undefined, products), adapter.scale);
-    return add(result, mixedLinear(low, adapter.up, undefined, products));
+    return addProduct(result, mixedLinear(x, adapter.down, undefined, products), adapter);
   }
 
   /**
@@ -99,4 +99,13 @@ export class Weights {
     if (dtype === "float64") return "float64";
     return dtype === "bfloat16" && products === "bfloat16" ? "bfloat16" : "float32";
   }
+}
+
+/** result [..., out] + scale · low [..., rank] · upᵀ: one product that adds, so that the layer's many numbers are read once. */
+function addProduct(result: Tensor, low: Tensor, { up, scale }: Adapter): Tensor {
+  const [low_NR, up_OR] = [reshape(low, [-1, low.shape.at(-1)!]), up].map((one) =>
+    convert(one, result.dtype, undefined),
+  ) as [Tensor, Tensor];
+  const sum_NO = addmm(reshape(result, [-1, up.shape[0]!]), low_NR, t(up_OR), { alpha: scale });
+  return reshape(sum_NO, [...result.shape]);
 }
