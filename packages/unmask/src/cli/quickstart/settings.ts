@@ -59,10 +59,10 @@ export const usualSettings: Settings = {
   story: "medium",
   stories: 50_000,
   teacher: {
-    // Fewer than about 1,400 updates write no valid story at all, and every hundred more counts.
+    // Updates count, not stories: twice as many of half the batch made 12 to 58 % of stories valid 94 %.
     minutes: 3.5,
     model: { hidden_size: 128, blocks: 3, heads: 4 },
-    train: { batch_size: 64, learning_rate: 3e-3 },
+    train: { batch_size: 32, learning_rate: 2e-3, beta2: 0.98 },
   },
   didi: {
     minutes: 0.4,
