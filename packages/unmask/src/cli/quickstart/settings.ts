@@ -81,7 +81,7 @@ export const usualSettings: Settings = {
     distill: { batch: "rows", orig_num_sampling_steps: 64, min_num_sampling_steps: 8, grow_dt_every: 100 },
     train: { batch_size: 64, learning_rate: 3e-4, warmup: 20, schedule: "constant", ema: 0.99 },
   },
-  prompts: 1000,
+  prompts: 2000,
   t3d: {
     minutes: 1,
     distill: { block_size: 4 },
