@@ -3,7 +3,7 @@
 
 import { fastDllmDecoder } from "../../../packages/unmask/dist/decode/policies/fast-dllm.js";
 import { lowConfidenceDecoder } from "../../../packages/unmask/dist/decode/policies/low-confidence.js";
-import { evenSplit } from "../../../packages/unmask/dist/decode/policies/select.js";
+import { evenShare } from "../../../packages/unmask/dist/decode/policies/select.js";
 import { decoderCase } from "./decoder-setting.mjs";
 import { fullLogits } from "./network/full.mjs";
 
@@ -14,7 +14,7 @@ function transferSchedule(one, check) {
   for (const { masks, steps, schedule } of cases) {
     check.exact(
       `${masks} masks in ${steps} steps`,
-      one.numbers(evenSplit(masks, steps)),
+      one.numbers(Array.from({ length: steps }, (_, i) => evenShare(masks, steps, i))),
       one.numbers(schedule),
     );
   }

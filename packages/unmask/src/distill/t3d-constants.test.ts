@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { tinyFacts } from "../../test/oracle/tiny-trajectories.ts";
-import { evenSplit } from "../decode/policies/select.ts";
+import { evenShare } from "../decode/policies/select.ts";
 import { doubledLength, doubledStructure } from "../diffusion/doubled.ts";
 import { ratioProbabilities } from "../diffusion/trace-corruption.ts";
 import { sdar } from "../models/sdar.ts";
@@ -35,7 +35,9 @@ describe("T3D's constants", () => {
   });
 
   it("tokens of each step for blocks of 4", () => {
-    expect([1, 2, 3, 4].map((steps) => evenSplit(4, steps))).toEqual([[4], [2, 2], [2, 1, 1], [1, 1, 1, 1]]);
+    expect(
+      [1, 2, 3, 4].map((steps) => Array.from({ length: steps }, (_, i) => evenShare(4, steps, i))),
+    ).toEqual([[4], [2, 2], [2, 1, 1], [1, 1, 1, 1]]);
   });
 
   it("SDAR-4B: 399 tensors, 4,411,424,256 parameters", () => {

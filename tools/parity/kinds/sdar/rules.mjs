@@ -4,7 +4,7 @@
 import { noGrad, scope, softmax } from "../../../../packages/torch/dist/index.js";
 import { newCanvas } from "../../../../packages/unmask/dist/decode/canvas.js";
 import { releasedLength } from "../../../../packages/unmask/dist/decode/policies/block-diffusion.js";
-import { evenSplit } from "../../../../packages/unmask/dist/decode/policies/select.js";
+import { evenShare } from "../../../../packages/unmask/dist/decode/policies/select.js";
 import { textEnd } from "../../../../packages/unmask/dist/decode/text-end.js";
 import { filter } from "../../../../packages/unmask/dist/propose/sample.js";
 import { numbersOf } from "../network/model.mjs";
@@ -36,7 +36,8 @@ export function samplingFilter(one, check) {
 /** @type {import("../table.mjs").Runner} */
 export function bookkeeping(one, check) {
   for (const { block_length: block, denoising_steps: steps, quota_per_step: quota } of one.output("quota")) {
-    check.exact(`quota of ${block} in ${steps}`, flat(evenSplit(block, steps)), flat(quota));
+    const own = Array.from({ length: steps }, (_, i) => evenShare(block, steps, i) ?? Number.NaN);
+    check.exact(`quota of ${block} in ${steps}`, flat(own), flat(quota));
   }
   one.output("commit").forEach((/** @type {any} */ rule, /** @type {number} */ i) => {
     const found = commit(rule.in);

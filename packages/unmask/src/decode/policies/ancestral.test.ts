@@ -198,6 +198,10 @@ describe("the decoder", () => {
     expect([reuses({}), reuses({ reuse: false })]).toEqual([true, false]);
   });
 
+  it("has a grid of times, so not any number of steps", () => {
+    expect(() => readOptions(ancestralDecoder, { steps: 1e9 })).toThrow("from 1 to 65536");
+  });
+
   it("refuses networks that do not see all, or do not denoise", () => {
     expect(ancestralDecoder.refuses(facts)).toBeUndefined();
     expect(ancestralDecoder.refuses({ ...facts, blockLength: 4 })).toMatch(/block/);

@@ -145,6 +145,7 @@ export const ancestralSettings = {
     kind: "integer",
     default: undefined,
     min: 1,
+    max: 65_536,
     aliases: ["sampling_steps", "num_steps"],
     doc: "Steps of the reverse process, each a forward or less; as many as there are tokens to write by default.",
   },

@@ -99,6 +99,17 @@ describe("block diffusion in the table of decoders", () => {
     expect([other.extraColumns, other.sampling.topK]).toEqual([1, 7]);
   });
 
+  it("refuses a block that the model has no room for, and makes no list of steps", () => {
+    const { contextLength } = facts;
+    const most = read({ block_length: contextLength, denoising_steps: Number.MAX_SAFE_INTEGER });
+    const ready = blockDiffusionDecoder.create(most, context);
+    const canvas = newCanvas({ length: contextLength, noiseId: maskId });
+    expect(ready.policy.start(canvas).plan()!.candidates).toHaveLength(contextLength);
+    expect(() => blockDiffusionDecoder.create(read({ block_length: contextLength + 1 }), context)).toThrow(
+      `the model takes ${contextLength} tokens; give a smaller one`,
+    );
+  });
+
   it("refuses what does not see block by block", () => {
     expect(blockDiffusionDecoder.refuses(facts)).toBeUndefined();
     expect(blockDiffusionDecoder.refuses({ ...facts, blockLength: undefined })).toContain("block by block");

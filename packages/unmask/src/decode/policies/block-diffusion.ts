@@ -15,13 +15,13 @@
 // The published code also overwrites fixed tokens where its quota exceeds the masks that are left. That is not
 // reproduced: only open columns are ever written, in both fidelities.
 
-import { invariant } from "../../base/errors.ts";
+import { ConfigError, invariant } from "../../base/errors.ts";
 import { type Canvas, openColumns } from "../canvas.ts";
 import type { DecodeFacts, Decoder, DecoderContext, Fidelity, OptionSpec, OptionValues } from "../decoder.ts";
 import { type TextLimits, textEnd } from "../text-end.ts";
 import { type Selection, type Strategy, select, strategies } from "./block-selection.ts";
 import type { Decision, Plan, Policy, Proposal, SequenceDecoder, Span } from "./policy.ts";
-import { evenSplit } from "./select.ts";
+import { evenShare } from "./select.ts";
 
 export interface BlockDiffusionOptions {
   /** Blocks are aligned to column 0, and the canvas is made of whole ones. */
@@ -91,7 +91,6 @@ const blockStart = (column: number, blockLength: number): number => column - (co
 class Denoising {
   private readonly canvas: Canvas;
   private readonly options: BlockDiffusionOptions;
-  private readonly quotas: readonly number[];
   /** Steps planned in this block, and in all. */
   private planned = 0;
   private total = 0;
@@ -99,7 +98,6 @@ class Denoising {
   constructor(canvas: Canvas, options: BlockDiffusionOptions) {
     this.canvas = canvas;
     this.options = options;
-    this.quotas = evenSplit(options.blockLength, options.steps);
   }
 
   nextBlock(): void {
@@ -118,10 +116,10 @@ class Denoising {
   }
 
   decide(proposal: Proposal): Decision {
-    const { selection, fidelity } = this.options;
+    const { selection, fidelity, blockLength, steps } = this.options;
     // Entropies may ask for more steps than there are.
     if (this.isSpent && fidelity === "corrected") return { commit: Array.from(proposal.columns.keys()) };
-    const quota = this.quotas[this.planned - 1]!;
+    const quota = evenShare(blockLength, steps, this.planned - 1)!;
     const { sequence } = this.canvas;
     const commit = select(proposal, selection, { quota, sequence, step: this.total - 1 });
     if (fidelity === "corrected") return { commit };
@@ -263,6 +261,12 @@ export const blockDiffusionDecoder: Decoder = {
   create(values, context) {
     const { facts, promptLength, newTokens } = context;
     const blockLength = (values.block_length as number | undefined) ?? facts.blockLength ?? 1;
+    if (blockLength > facts.contextLength) {
+      throw new ConfigError(
+        `block_length is ${blockLength} and the model takes ${facts.contextLength} tokens; give a smaller one`,
+        { option: "block_length", value: blockLength },
+      );
+    }
     const columns = promptLength + newTokens;
     const extraColumns = (blockLength - (columns % blockLength)) % blockLength;
     const settings: BlockDiffusionOptions = {

@@ -16,7 +16,7 @@ import { type Canvas, countOpen, openColumns } from "../canvas.ts";
 import { checkCache, type Decoder, type Fidelity, type OptionValues, whyNotFullView } from "../decoder.ts";
 import { checkDivides, type Remasking, sharedOptions } from "./low-confidence.ts";
 import type { Policy, Proposal } from "./policy.ts";
-import { evenSplit, largest, largestAnd, randomScores, ranked } from "./select.ts";
+import { evenShare, largest, largestAnd, randomScores, ranked } from "./select.ts";
 import {
   type BlockCache,
   blockCaches,
@@ -81,7 +81,7 @@ function quotaSteps(open: readonly number[], steps: number, fidelity: Fidelity):
 }
 
 const quotaOf = ({ block, index, total }: Turn, steps: readonly number[]): number =>
-  evenSplit(total, steps[block]!)[index] ?? total;
+  evenShare(total, steps[block]!, index) ?? total;
 
 function confidences(
   { columns, plainProbability }: Proposal,

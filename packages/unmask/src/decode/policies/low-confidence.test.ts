@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type DecodeFacts, type Fidelity, readOptions } from "../decoder.ts";
 import { canvasOf, policyContract, randomTable, run } from "./contract.ts";
 import { type LowConfidenceOptions, lowConfidence, lowConfidenceDecoder } from "./low-confidence.ts";
-import { evenSplit } from "./select.ts";
+import { evenShare } from "./select.ts";
 
 const facts: DecodeFacts = { family: "llada", endIds: [5, 6], shift: 0, contextLength: 64, denoises: true };
 const basis = {
@@ -144,8 +144,20 @@ describe("low_confidence", () => {
   });
 
   it("splits evenly, the larger shares first", () => {
-    expect(evenSplit(32, 10)).toEqual([4, 4, 3, 3, 3, 3, 3, 3, 3, 3]);
-    expect(evenSplit(3, 5)).toEqual([1, 1, 1, 0, 0]);
+    expect(Array.from({ length: 11 }, (_, i) => evenShare(32, 10, i))).toEqual([
+      4,
+      4,
+      3,
+      3,
+      3,
+      3,
+      3,
+      3,
+      3,
+      3,
+      undefined,
+    ]);
+    expect(Array.from({ length: 5 }, (_, i) => evenShare(3, 5, i))).toEqual([1, 1, 1, 0, 0]);
   });
 });
 

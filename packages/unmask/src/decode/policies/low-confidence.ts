@@ -22,7 +22,7 @@ import {
   whyNotFullView,
 } from "../decoder.ts";
 import type { Policy, Proposal } from "./policy.ts";
-import { evenSplit, largest, randomScores } from "./select.ts";
+import { evenShare, largest, randomScores } from "./select.ts";
 import { blocksOf, shareSteps, Turns, writable } from "./turns.ts";
 
 export const remaskings = ["low_confidence", "random"] as const;
@@ -76,7 +76,7 @@ export function lowConfidence(options: LowConfidenceOptions): Policy {
                   step,
                 })
               : confidences(proposal, options);
-          return { commit: largest(scores, evenSplit(total, steps[block]!)[index] ?? total) };
+          return { commit: largest(scores, evenShare(total, steps[block]!, index) ?? total) };
         },
       };
     },

@@ -2,11 +2,13 @@
 
 import { type Coordinates, uniform } from "../../base/rng.ts";
 
-/** Sizes of `parts` shares of `total` that differ by at most one, the larger first. */
-export function evenSplit(total: number, parts: number): number[] {
-  const share = Math.floor(total / parts);
-  const larger = total % parts;
-  return Array.from({ length: parts }, (_, i) => share + (i < larger ? 1 : 0));
+/**
+ * Size of share `index` of `parts` shares of `total` that differ by at most one, the larger first. Undefined behind the
+ * last. No list is made of them: whoever asks a server for steps may ask for any number.
+ */
+export function evenShare(total: number, parts: number, index: number): number | undefined {
+  if (index >= parts) return undefined;
+  return Math.floor(total / parts) + (index < total % parts ? 1 : 0);
 }
 
 /** Indices from the largest score to the smallest. */
