@@ -183,21 +183,20 @@ function quickstart({ seconds, comparisons }) {
 
 /** @param {any} record */
 function methods({ about, prompts, seeds, rows }) {
-  const percent = (/** @type {number} */ share) => (100 * share).toFixed(1);
+  const judged = typeof rows[0]?.token_entropy === "number";
+  const number = (/** @type {number} */ value) => (judged ? value.toFixed(3) : (100 * value).toFixed(1));
   const told = rows.map((/** @type {any} */ one) => [
     ...[`${one.curve}, ${one.option} ${one.value}`, one.method],
-    `${percent(one.score)} (${percent(one.low)}–${percent(one.high)})`,
-    one.by_seed.map(percent).join(", "),
-    one.answer === null ? "–" : percent(one.answer),
+    `${number(one.score)} (${number(one.low)}–${number(one.high)})`,
+    one.by_seed.map(number).join(", "),
+    judged ? one.token_entropy.toFixed(3) : one.answer === null ? "–" : number(one.answer),
     ...[one.tokens_per_forward.toFixed(2), one.forwards_per_text.toFixed(1)],
   ]);
+  const heads = judged ? ["nats a token (95 %)", "entropy, nats"] : ["% (95 %)", "answers alone"];
   return [
     `${about}. ${prompts} texts a point, ${seeds} students of each method; intervals by a bootstrap over seeds and prompts.`,
     "",
-    ...table([
-      ["point", "method", "% (95 %)", "by seed", "answers alone", "tokens a forward", "forwards"],
-      ...told,
-    ]),
+    ...table([["point", "method", heads[0], "by seed", heads[1], "tokens a forward", "forwards"], ...told]),
   ];
 }
 

@@ -8,9 +8,9 @@ import { diversity, mean, twoLevelInterval } from "./statistics.mjs";
 
 /**
  * @typedef {object} SeedPoint one point of one trained network
- * @property {number[]} scores by prompt, 0 or 1
+ * @property {number[]} scores by prompt: 1 for right reasoning; nats a token of judged texts
  * @property {number[]} answers right final answers, where the task tells them from right reasoning
- * @property {number[]} nlls nats a word, where the task knows
+ * @property {number | null} tokenEntropy of judged texts: nats a token, pooled
  * @property {string[]} texts
  * @property {number} tokens
  * @property {number} forwards
@@ -18,26 +18,30 @@ import { diversity, mean, twoLevelInterval } from "./statistics.mjs";
 
 /**
  * @param {string} folder of one setting of a sweep
- * @param {string} metric
+ * @param {import("./text-judge.mjs").TextJudge | undefined} judge
  * @returns {Promise<SeedPoint>}
  */
-export async function readPoint(folder, metric) {
+export async function readPoint(folder, judge) {
   const file = readdirSync(folder).find((name) => name.startsWith("samples_") && name.endsWith(".jsonl"));
   if (file === undefined) throw new Error(`${folder} has no samples`);
   /** @type {SeedPoint} */
-  const point = { scores: [], answers: [], nlls: [], texts: [], tokens: 0, forwards: 0 };
+  const point = { scores: [], answers: [], tokenEntropy: null, texts: [], tokens: 0, forwards: 0 };
   for await (const line of createInterface({ input: createReadStream(join(folder, file)) })) {
     const row = JSON.parse(line);
-    point.scores.push(row[metric]);
+    if (judge === undefined) point.scores.push(row["faithful,none"]);
     if (row["answer,none"] !== undefined) point.answers.push(row["answer,none"]);
-    if (row["nll_per_word,none"] !== undefined) point.nlls.push(row["nll_per_word,none"]);
-    point.texts.push(row.resps[0][0].trim());
+    point.texts.push(judge === undefined ? row.resps[0][0].trim() : row.resps[0][0]);
     for (const { tokens, forwards } of row.unmask.answers) {
       point.tokens += tokens;
       point.forwards += forwards;
     }
   }
-  return point;
+  if (judge === undefined) return point;
+  return {
+    ...point,
+    scores: judge.scores(point.texts, folder),
+    tokenEntropy: judge.pooledEntropy(point.texts),
+  };
 }
 
 /**
@@ -51,17 +55,16 @@ export function summarise(seeds, known) {
   const tokens = seeds.reduce((sum, one) => sum + one.tokens, 0);
   const forwards = seeds.reduce((sum, one) => sum + one.forwards, 0);
   const prompts = seeds[0]?.scores.length ?? 0;
-  const optional = (/** @type {keyof SeedPoint} */ key) => {
-    const values = seeds.flatMap((one) => /** @type {number[]} */ (one[key]));
-    return values.length === 0 ? null : mean(values);
-  };
+  const answers = seeds.flatMap((one) => one.answers);
+  const entropies = seeds.flatMap(({ tokenEntropy }) => (tokenEntropy === null ? [] : [tokenEntropy]));
+  const meanOrNull = (/** @type {number[]} */ values) => (values.length === 0 ? null : mean(values));
   return {
     ...{ prompts, seeds: seeds.length },
     score: mean(seeds.map(({ scores }) => mean(scores))),
     ...interval,
     by_seed: seeds.map(({ scores }) => mean(scores)),
-    answer: optional("answers"),
-    nll: optional("nlls"),
+    answer: meanOrNull(answers),
+    token_entropy: meanOrNull(entropies),
     ...averaged(texts.map(diversity)),
     novelty: known === undefined ? null : mean(texts.flat().map((text) => Number(!known.has(text)))),
     tokens_per_forward: tokens / forwards,

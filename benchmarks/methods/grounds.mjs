@@ -9,12 +9,12 @@
  * @typedef {object} Ground
  * @property {string} about
  * @property {{ file: string, args: string[] }[]} data that `unmask language` prints
+ * @property {true} [text] learns from text.txt, a copy of `--text FILE`
  * @property {Config} teacher of `unmask train`
+ * @property {Config} [judge] of `unmask train`: how likely texts are to it, where nobody knows which are right
  * @property {Config} [rollout] of `unmask rollout`
  * @property {Record<string, Config>} methods of `unmask distill`, by the name in the table
- * @property {{ task: Config, curves: Config[], settings?: Config }} measure of `unmask sweep`
- * @property {Config[]} [tuning] curves of the teacher alone, on documents of their own: which decoder suits it best
- * @property {boolean} [free] texts are written without prompts: likelihood and diversity stand beside the score
+ * @property {{ task: Config, curves: Config[], alone?: Config[] }} measure of `unmask sweep`; alone: of the teacher only
  */
 
 /**
@@ -55,6 +55,19 @@ const student = { minutes: 2.5, batch_size: 64, warmup: 20, schedule: "cosine", 
 const longer = { ...student, minutes: 4, warmup: 50 };
 
 const varied = { name: "problems_small_varied" };
+
+const constant = { warmup: 20, schedule: "constant", ema: 0.99 };
+
+/**
+ * @param {Config} model
+ * @param {number} minutes
+ */
+const characters = (model, minutes = 20) => ({
+  data: { path: "text.txt", held_out: 0.05 },
+  tokenizer: { kind: "bytes" },
+  model: { family: "mdlm", heads: 4, length: 256, ...model },
+  train: { minutes, batch_size: 16, learning_rate: 2e-3, beta2: 0.98, evaluate_every: 2000 },
+});
 
 /** @type {Record<string, Ground>} */
 export const grounds = {
@@ -113,6 +126,35 @@ export const grounds = {
           ...{ option: "threshold", values: [0.03, 0.3, 0.6, 1] },
         },
       ],
+    },
+  },
+  "text-mdlm": {
+    about: "a text by its characters, 256 at a time, written from nothing and judged by another network",
+    data: [],
+    text: true,
+    teacher: characters({ hidden_size: 128, blocks: 3 }),
+    // Another seed, and larger.
+    judge: { ...characters({ hidden_size: 192, blocks: 3 }, 40), seed: 7 },
+    methods: {
+      didi: {
+        data: { path: "text.txt" },
+        distill: {
+          ...{ method: "didi", shared_tau: true, kl_hi: 0.02, kl_lo: 0.02, credit: "logit" },
+          ...{ baseline: "leave_one_out", weight_mode: "constant" },
+          ...{ discriminator_lr: 1e-3, discriminator_positions: "all", discriminator_warmup_steps: 60 },
+        },
+        train: { ...constant, minutes: 10, batch_size: 8, learning_rate: 1e-4, clip: 1 },
+      },
+      sdtt: {
+        data: { path: "text.txt" },
+        distill: { method: "sdtt", batch: "rows", orig_num_sampling_steps: 256, min_num_sampling_steps: 16 },
+        train: { ...constant, minutes: 10, batch_size: 16, learning_rate: 3e-4 },
+      },
+    },
+    measure: {
+      task: { name: "free_text", max_new_tokens: 256 },
+      curves: [{ method: "ancestral", decoder: "ancestral", option: "steps", values: [4, 8, 16, 32, 64] }],
+      alone: [{ method: "ancestral", decoder: "ancestral", option: "steps", values: [1024] }],
     },
   },
 };

@@ -2,7 +2,7 @@
 // `npm run bench -- methods`: distilled students beside their teacher, all methods on one ground, several seeds, with
 // intervals. Every stage is a verb of the command line; what is done is not done again.
 
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buildInfo } from "@unmask/torch";
 import { folderName, sweepVariants } from "../../packages/unmask/dist/evaluate/run/sweep.js";
@@ -13,6 +13,7 @@ import { UsageError } from "../lib/usage-error.mjs";
 import { knownTexts, readPoint, summarise } from "./collect.mjs";
 import { grounds } from "./grounds.mjs";
 import { makeData, runStage } from "./stage.mjs";
+import { TextJudge } from "./text-judge.mjs";
 
 /** @typedef {import("./grounds.mjs").Config} Config */
 /** @typedef {import("./grounds.mjs").Ground} Ground */
@@ -20,6 +21,7 @@ import { makeData, runStage } from "./stage.mjs";
 const options = /** @type {const} */ ({
   ground: { type: "string" },
   folder: { type: "string", default: "runs/methods" },
+  text: { type: "string" },
   only: { type: "string", multiple: true },
   seeds: { type: "string", default: "3" },
   prompts: { type: "string", default: "4000" },
@@ -29,9 +31,12 @@ const options = /** @type {const} */ ({
   help: { type: "boolean", default: false },
 });
 
+const textGrounds = Object.keys(grounds).filter((name) => grounds[name]?.text);
+
 const help = `npm run bench -- methods --ground NAME [options]: students beside their teacher.
   --ground NAME  ${Object.keys(grounds).join(", ")}
   --folder DIR   where everything is kept (default: runs/methods); the same command goes on where it was
+  --text FILE    what ${textGrounds.join(", ")} learn${textGrounds.length === 1 ? "s" : ""} from: UTF-8, a megabyte or so
   --only NAME    only these methods; may be given several times
   --seeds N      students of each method (default: 3)
   --prompts N    prompts, or texts, a point (default: 4000)
@@ -52,6 +57,7 @@ export async function main(args) {
   const minutes = given.minutes === undefined ? undefined : Number(given.minutes);
   const folder = resolve(given.folder, given.ground ?? "");
   mkdirSync(folder, { recursive: true });
+  if (ground.text) takeText(given.text, folder);
   const wanted = Object.keys(ground.methods).filter((name) => given.only?.includes(name) ?? true);
   const run = new Run(ground, { folder, prompts, threads, minutes });
   run.prepare();
@@ -60,8 +66,15 @@ export async function main(args) {
     const models = Array.from({ length: seeds }, (_, seed) => run.student(name, seed));
     measured.push({ name, models });
   }
-  const rows = await collect(ground, { folder, measured });
-  process.stderr.write(`${table(ground, rows).join("\n")}\n`);
+  const judge = run.judge === undefined ? undefined : await TextJudge.load(run.judge, threads);
+  const { curves, alone = [] } = ground.measure;
+  const rows = await collect(ground, curves, { folder, measured, judge });
+  if (alone.length > 0) {
+    const models = [run.measureAlone(alone)];
+    const teacher = { folder, measured: [{ name: "teacher", models }], judge };
+    rows.push(...(await collect(ground, alone, teacher)));
+  }
+  process.stderr.write(`${table(rows).join("\n")}\n`);
   const record = {
     ...{ bench: `methods-${given.ground}`, date: new Date().toISOString(), hardware: hardware() },
     ...{ ours: { libtorch: buildInfo().version, threads }, about: ground.about, prompts, seeds },
@@ -79,6 +92,8 @@ class Run {
   /** @type {Record<string, number>} */
   steps = {};
   teacher = "";
+  /** @type {string | undefined} */
+  judge;
 
   /**
    * @param {Ground} ground
@@ -94,6 +109,10 @@ class Run {
     const { data, teacher, rollout } = this.ground;
     for (const one of data) makeData(this.where.folder, one);
     this.teacher = this.stage("teacher", "train", this.trained(this.inFolder(teacher)), ["--resume"]);
+    const { judge } = this.ground;
+    if (judge !== undefined) {
+      this.judge = this.stage("judge", "train", this.trained(this.inFolder(judge)), ["--resume"]);
+    }
     if (rollout === undefined) return;
     this.rollout = this.stage("rollout", "rollout", { ...this.inFolder(rollout), model: this.teacher });
   }
@@ -116,12 +135,22 @@ class Run {
   /**
    * @param {string} name
    * @param {string} model
+   * @param {Config[]} [curves]
+   * @param {number} [limit]
    */
-  measure(name, model) {
-    const { task, curves } = this.ground.measure;
-    const { prompts: limit, threads } = this.where;
+  measure(name, model, curves = this.ground.measure.curves, limit = this.where.prompts) {
+    const { task } = this.ground.measure;
+    const { threads } = this.where;
     const config = { model, tasks: [this.inFolder(task)], limit, batch_size: 64, threads, sweep: curves };
     return this.stage(`${name}-measured`, "sweep", config, ["--resume"]);
+  }
+
+  /**
+   * The teacher where it takes many forwards: fewer texts, for each costs as much as all others.
+   * @param {Config[]} curves
+   */
+  measureAlone(curves) {
+    return this.measure("teacher-alone", this.teacher, curves, Math.min(256, this.where.prompts));
   }
 
   /**
@@ -166,47 +195,57 @@ function lastStep(file) {
 }
 
 /**
- * @param {Ground} ground
- * @param {{ folder: string, measured: { name: string, models: string[] }[] }} what
+ * A copy of the text: a changed file is another ground.
+ * @param {string | undefined} file
+ * @param {string} folder
  */
-async function collect({ measure, data, free }, { folder, measured }) {
-  const known = knownTexts(join(folder, data[0]?.file ?? ""));
-  const metric = free === true ? "valid,none" : "faithful,none";
-  const variants = sweepVariants(/** @type {any} */ ({ sweep: measure.curves, decoder_options: {} }));
+function takeText(file, folder) {
+  const own = join(folder, "text.txt");
+  if (file === undefined) {
+    if (existsSync(own)) return;
+    throw new UsageError("this ground learns from a text of yours; give --text FILE");
+  }
+  if (!existsSync(file)) throw new UsageError(`--text: ${file} does not exist`);
+  const text = readFileSync(file);
+  if (existsSync(own) && !readFileSync(own).equals(text)) {
+    throw new UsageError(`${folder} has learnt from another text; give another --folder`);
+  }
+  writeFileSync(own, text);
+}
+
+/**
+ * @param {Ground} ground
+ * @param {Config[]} curves
+ * @param {{ folder: string, measured: { name: string, models: string[] }[], judge: TextJudge | undefined }} what
+ */
+async function collect({ data }, curves, { folder, measured, judge }) {
+  const known = data[0] === undefined ? undefined : knownTexts(join(folder, data[0].file));
+  const variants = sweepVariants(/** @type {any} */ ({ sweep: curves, decoder_options: {} }));
   const rows = [];
   for (const { label, method: curve, option, value } of variants) {
     for (const { name, models } of measured) {
       const points = [];
-      for (const one of models) points.push(await readPoint(join(one, folderName(label)), metric));
+      for (const one of models) points.push(await readPoint(join(one, folderName(label)), judge));
+      const metric = judge === undefined ? "faithful" : "nats a token";
       rows.push({ method: name, curve, option, value, metric, ...summarise(points, known) });
     }
   }
   return rows;
 }
 
-/**
- * @param {Ground} ground
- * @param {Awaited<ReturnType<typeof collect>>} rows
- */
-function table({ free }, rows) {
-  const per = (/** @type {number} */ share) => (100 * share).toFixed(1);
-  const head = [
-    "point",
-    "method",
-    "%",
-    "95 %",
-    "by seed",
-    free ? "NLL" : "answer %",
-    "tokens/forward",
-    "forwards",
-  ];
+/** @param {Awaited<ReturnType<typeof collect>>} rows */
+function table(rows) {
+  const judged = rows[0]?.token_entropy !== null;
+  const number = (/** @type {number} */ value) => (judged ? value.toFixed(3) : (100 * value).toFixed(1));
+  const head = ["point", "method", judged ? "nats" : "%", "95 %", "by seed"];
+  const beside = judged ? ["entropy", "of words", "distinct %"] : ["answer %"];
   const lines = rows.map((row) => [
-    ...[`${row.curve} ${row.option}=${row.value}`, row.method, per(row.score)],
-    ...[`${per(row.low)}–${per(row.high)}`, row.by_seed.map(per).join(" ")],
-    free ? (row.nll?.toFixed(3) ?? "") : row.answer === null ? "" : per(row.answer),
+    ...[`${row.curve} ${row.option}=${row.value}`, row.method, number(row.score)],
+    ...[`${number(row.low)}–${number(row.high)}`, row.by_seed.map(number).join(" ")],
+    ...(row.token_entropy === null
+      ? [row.answer === null ? "" : number(row.answer)]
+      : [row.token_entropy.toFixed(3), row.entropy.toFixed(3), (100 * row.distinct).toFixed(1)]),
     ...[row.tokens_per_forward.toFixed(2), row.forwards_per_text.toFixed(1)],
-    ...(free ? [`distinct ${per(row.distinct)}`, `entropy ${row.entropy.toFixed(3)}`] : []),
-    ...(free && row.novelty !== null ? [`new ${per(row.novelty)}`] : []),
   ]);
-  return aligned([[...head, ...(free ? ["", "", ""] : [])], ...lines], [2, 6, 7]);
+  return aligned([[...head, ...beside, "tokens/forward", "forwards"], ...lines], [2, 6, 7]);
 }
