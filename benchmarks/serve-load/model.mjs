@@ -10,7 +10,11 @@ import { defaultCache, namedCheckpoint } from "../models/checkpoints.mjs";
 
 /** 256 bytes, and eight more: the end is the first of them, the mask the fifth, as shapes.mjs has it. */
 const vocabulary = 264;
-const shape = { hidden: 64, layers: 2, heads: 2, keyHeads: 1, inner: 128, vocabulary };
+const shapes = {
+  // LLaDA's heads share its width among them, and here a head has 128.
+  llada: { hidden: 128, layers: 2, heads: 1, keyHeads: 1, inner: 256, vocabulary },
+  sdar: { hidden: 64, layers: 2, heads: 2, keyHeads: 1, inner: 128, vocabulary },
+};
 /** Standard deviation of the logits: far apart, so that no rounding decides between two tokens. */
 const spread = 15;
 const template =
@@ -23,7 +27,7 @@ const template =
  */
 export async function talkingModel(family, say) {
   const options = { cache: defaultCache, dtype: /** @type {const} */ ("float32"), say, spread };
-  const folder = namedCheckpoint(`${family}-talking`, { family, shape }, options);
+  const folder = namedCheckpoint(`${family}-talking`, { family, shape: shapes[family] }, options);
   if (existsSync(join(folder, "tokenizer.json"))) return folder;
   const { tokenizer, ...files } = byteTokenizer().files;
   const [end, mask] = /** @type {[Added, Added]} */ (tokenizer.added_tokens);
