@@ -52,6 +52,8 @@ const rollout = {
 /** Every method has the same time. */
 const student = { minutes: 2.5, batch_size: 64, warmup: 20, schedule: "cosine", learning_rate: 3e-4 };
 
+const joint = { ...student, minutes: 3, schedule: "cosine" };
+
 const longer = { ...student, minutes: 4, warmup: 50 };
 
 const varied = { name: "problems_small_varied" };
@@ -124,6 +126,52 @@ export const grounds = {
         {
           ...{ method: "entropy", decoder: "multi_block", decoder_options: { block_length: 8 } },
           ...{ option: "threshold", values: [0.03, 0.3, 0.6, 1] },
+        },
+      ],
+    },
+  },
+  "problems-mdlm": {
+    about: "the same problems, one teacher for every method",
+    data: problems("small", { count: 12_000, skip: 4_000_000 }),
+    teacher: problemTeacher({ family: "mdlm" }),
+    rollout: {
+      ...{ ...rollout, max_new_tokens: 24 },
+      ...{ decoder: "low_confidence", decoder_options: { block_length: 8 } },
+    },
+    methods: {
+      t3d: { distill: { method: "t3d", block_size: 8 }, train: joint },
+      trajectory: { distill: { method: "trajectory", block_size: 8, random_ratio: 0 }, train: joint },
+      d3llm: {
+        distill: { method: "d3llm", progressive_block_sizes: [8, 16, 24] },
+        train: { ...joint, learning_rate: 1e-4 },
+      },
+      dparallel: { distill: { method: "dparallel" }, train: joint },
+      sft: { distill: { method: "sft" }, train: joint },
+      sdtt: {
+        data: { path: "train.jsonl" },
+        distill: { method: "sdtt", batch: "answers", orig_num_sampling_steps: 32, min_num_sampling_steps: 4 },
+        train: { ...joint, ema: 0.99 },
+      },
+      didi: {
+        data: { path: "train.jsonl" },
+        distill: {
+          ...{ method: "didi", shared_tau: true, kl: "reverse", kl_hi: 1, kl_lo: 3, credit: "token" },
+          ...{ baseline: "leave_one_out", weight_mode: "constant" },
+          ...{ discriminator_lr: 1e-3, discriminator_positions: "all", discriminator_warmup_steps: 60 },
+        },
+        train: { ...joint, batch_size: 16, learning_rate: 1e-4, clip: 1, ema: 0.99 },
+      },
+    },
+    measure: {
+      task: { ...varied, data: "test.jsonl" },
+      curves: [
+        {
+          ...{ method: "steps", decoder: "low_confidence", decoder_options: { block_length: 24 } },
+          ...{ option: "steps", values: [24, 12, 6, 3] },
+        },
+        {
+          ...{ method: "entropy", decoder: "multi_block", decoder_options: { block_length: 8 } },
+          ...{ option: "threshold", values: [0.03, 0.3, 1] },
         },
       ],
     },
