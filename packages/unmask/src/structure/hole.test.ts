@@ -50,6 +50,15 @@ function* fillings(tokens: readonly number[]): Generator<number[]> {
   for (let token = 0; token < size; token++) yield* fillings(tokens.with(open, token));
 }
 
+/** Tokens of each place among the completions that fit. */
+function completions(native: RegExp, tokens: readonly number[]): Set<number>[] {
+  const found = tokens.map(() => new Set<number>());
+  for (const one of fillings(tokens)) {
+    if (fits(native, one)) one.forEach((token, i) => void found[i]!.add(token));
+  }
+  return found;
+}
+
 const patterns = ["(ab)*c?", "a+b+", "abcabc|é+", "[^a]*", "a?b?c?é?", "(abc|b)+"];
 
 describe("a hole", () => {
@@ -62,10 +71,7 @@ describe("a hole", () => {
       const hole = new Hole(graph, width);
       let tokens = new Array<number>(width).fill(openToken);
       while (tokens.includes(openToken)) {
-        const expected = tokens.map(() => new Set<number>());
-        for (const one of fillings(tokens)) {
-          if (fits(native, one)) one.forEach((token, i) => void expected[i]!.add(token));
-        }
+        const expected = completions(native, tokens);
         const open = tokens.flatMap((token, i) => (token === openToken ? [i] : []));
         for (const column of open) {
           const allowed = Array.from({ length: size }, (_, token) => token).filter((token) =>

@@ -162,30 +162,8 @@ function stringRules({ schema, expressions }: RuleContext): Rule[] {
 }
 
 function arrayRules(context: RuleContext): Rule[] {
-  const { schema, node, term } = context;
-  const rules: Rule[] = [];
-  const { minItems, maxItems, uniqueItems, contains, minContains = 1, maxContains } = schema;
-  const [prefix, rest] = itemSchemas(context);
-  if (prefix.length > 0 || rest !== undefined) {
-    const own = { prefix: prefix.map((one) => term(one)), rest: rest === undefined ? undefined : term(rest) };
-    const opposite = prefix.map((one, i) => ({
-      ...anyArray,
-      rules: [{ prefix: [...prefix.slice(0, i).map(() => term(true)), term(one, true)], rest: undefined }],
-      min: i + 1,
-    }));
-    const wrongRest =
-      rest === undefined
-        ? []
-        : [
-            {
-              ...anyArray,
-              contains: [
-                { term: term(rest, true), min: 1, max: Number.POSITIVE_INFINITY, from: prefix.length },
-              ],
-            },
-          ];
-    rules.push(constraint("array", [{ ...anyArray, rules: [own] }], [...opposite, ...wrongRest]));
-  }
+  const { minItems, maxItems, uniqueItems } = context.schema;
+  const rules = itemRules(context);
   if (typeof minItems === "number" && minItems > 0) {
     rules.push(constraint("array", [{ ...anyArray, min: minItems }], [{ ...anyArray, max: minItems - 1 }]));
   }
@@ -197,21 +175,48 @@ function arrayRules(context: RuleContext): Rule[] {
       constraint("array", [{ ...anyArray, unique: true }], [{ ...anyArray, repeated: true, min: 2 }]),
     );
   }
-  if (contains !== undefined && since(node, 6)) {
-    const counts = since(node, 2019);
-    const least = counts ? (minContains as number) : 1;
-    const most = counts && typeof maxContains === "number" ? maxContains : Number.POSITIVE_INFINITY;
-    const found = (min: number, max: number) => ({
-      ...anyArray,
-      contains: [{ term: term(contains), min, max, from: 0 }],
-    });
-    const fails = [
-      ...(least > 0 ? [found(0, least - 1)] : []),
-      ...(most === Number.POSITIVE_INFINITY ? [] : [found(most + 1, Number.POSITIVE_INFINITY)]),
-    ];
-    rules.push(constraint("array", [found(least, most)], fails));
-  }
-  return rules;
+  return [...rules, ...containsRules(context)];
+}
+
+function itemRules(context: RuleContext): Rule[] {
+  const { term } = context;
+  const [prefix, rest] = itemSchemas(context);
+  if (prefix.length === 0 && rest === undefined) return [];
+  const own = { prefix: prefix.map((one) => term(one)), rest: rest === undefined ? undefined : term(rest) };
+  const opposite = prefix.map((one, i) => ({
+    ...anyArray,
+    rules: [{ prefix: [...prefix.slice(0, i).map(() => term(true)), term(one, true)], rest: undefined }],
+    min: i + 1,
+  }));
+  const wrongRest =
+    rest === undefined
+      ? []
+      : [
+          {
+            ...anyArray,
+            contains: [
+              { term: term(rest, true), min: 1, max: Number.POSITIVE_INFINITY, from: prefix.length },
+            ],
+          },
+        ];
+  return [constraint("array", [{ ...anyArray, rules: [own] }], [...opposite, ...wrongRest])];
+}
+
+function containsRules({ schema, node, term }: RuleContext): Rule[] {
+  const { contains, minContains = 1, maxContains } = schema;
+  if (contains === undefined || !since(node, 6)) return [];
+  const counts = since(node, 2019);
+  const least = counts ? (minContains as number) : 1;
+  const most = counts && typeof maxContains === "number" ? maxContains : Number.POSITIVE_INFINITY;
+  const found = (min: number, max: number) => ({
+    ...anyArray,
+    contains: [{ term: term(contains), min, max, from: 0 }],
+  });
+  const fails = [
+    ...(least > 0 ? [found(0, least - 1)] : []),
+    ...(most === Number.POSITIVE_INFINITY ? [] : [found(most + 1, Number.POSITIVE_INFINITY)]),
+  ];
+  return [constraint("array", [found(least, most)], fails)];
 }
 
 /** Of the first items and of those behind. */
