@@ -202,7 +202,7 @@ describe("generate", () => {
   });
 
   it.each([
-    [{ steps: 0 }, /steps is 0, expected an integer of at least 1/],
+    [{ steps: 0 }, /steps is 0, expected an integer from 1 to 65536/],
     [{ steps: 1.5 }, /steps is 1\.5/],
     [{ steps: Number.NaN }, /steps is (NaN|null)/],
     [{ count: 0 }, /count is 0/],
