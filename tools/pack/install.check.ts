@@ -79,10 +79,10 @@ test("install, doctor, setup, generate; and a second project builds nothing", as
   expect((await shell("first", "npx unmask doctor")).status).toBe(0);
   const written = await shell("first", generate);
   expect(written.stderr).toBe("");
-  expect(JSON.parse(written.stdout)).toBeTypeOf("object");
 
   await shell("second", `npm install --no-audit --no-fund ${tarballs.join(" ")}`);
   const again = await shell("second", "npx unmask setup");
   expect(again.stderr).toContain("everything was ready");
-  expect((await shell("second", generate)).stdout).toBe(written.stdout);
+  const tokens = ({ stdout }: { stdout: string }) => JSON.parse(stdout).sequences[0].token_ids;
+  expect(tokens(await shell("second", generate))).toEqual(tokens(written));
 });
