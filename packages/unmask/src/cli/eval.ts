@@ -12,6 +12,7 @@ import { refuseUnwritable } from "./train.ts";
 
 export interface EvalFlags {
   readonly model?: string;
+  readonly task?: string[];
   readonly out?: string;
   readonly resume?: boolean;
   readonly dryRun?: boolean;
@@ -25,6 +26,9 @@ export const evalKeys = (): string => describeKeys(evalConfigSchema);
 /** Returns the exit code. */
 export function evalVerb(positionals: readonly string[], flags: EvalFlags): Promise<number> {
   const { file, overrides } = sourcesOf(positionals);
+  if (file === undefined && overrides.length === 0 && flags.model === undefined && flags.task === undefined) {
+    throw new UsageError("nothing says what to ask; give CONFIG.yaml, or --model DIR and --task NAME");
+  }
   const resolved = resolveConfig(evalConfigSchema, { file, flags: valuesOf(flags), overrides });
   return runEvaluation(resolved, flags, {
     async finish(evaluated) {
@@ -39,7 +43,13 @@ export function evalVerb(positionals: readonly string[], flags: EvalFlags): Prom
 }
 
 /** Flags that are keys of the configuration. */
-export const valuesOf = ({ model, out, limit, seed }: EvalFlags) => ({ model, out, limit, seed });
+export const valuesOf = ({ model, task: tasks, out, limit, seed }: EvalFlags) => ({
+  model,
+  tasks,
+  out,
+  limit,
+  seed,
+});
 
 export interface Finishing {
   /** The settings to evaluate; the configuration's own decoder by default. */
@@ -91,12 +101,12 @@ export async function runEvaluation(
   }
 }
 
-export function sourcesOf(positionals: readonly string[]): { file: string; overrides: string[] } {
+export function sourcesOf(positionals: readonly string[]): {
+  file: string | undefined;
+  overrides: string[];
+} {
   const overrides = positionals.filter(isOverride);
   const [file, ...extra] = positionals.filter((argument) => !isOverride(argument));
-  if (file === undefined) {
-    throw new UsageError("no configuration is named; give CONFIG.yaml, as --help shows one");
-  }
   if (extra.length === 0) return { file, overrides };
   throw new UsageError(
     `two configuration files, ${file} and ${extra[0]}; give one, and changes as key=value`,

@@ -1,7 +1,7 @@
 // The flags of `unmask eval`, `unmask sweep` and `unmask reproduce`.
 
 import type { Command } from "commander";
-import { wholeNumber } from "./options.ts";
+import { several, wholeNumber } from "./options.ts";
 
 type Action = (
   run: (options: never, args: string[]) => Promise<number>,
@@ -44,6 +44,7 @@ export function addReproduce(root: Command, verb: Action): void {
 const addCommon = (command: Command): Command =>
   command
     .option("--model <dir>", "folder of a run or of a model, or a Hugging Face id")
+    .option("--task <name>", "a task to ask, instead of the file's; may be given several times", several)
     .option("--out <dir>", "folder of the results")
     .option("--resume", "go on with the evaluation in that folder")
     .option("--dry-run", "check everything but the weights and print the plan; ask nothing")
@@ -51,6 +52,7 @@ const addCommon = (command: Command): Command =>
     .option("--seed <n>", "random numbers", wholeNumber("--seed", { least: 0, example: 0 }));
 
 const example = `
+Without a file: unmask eval --model DIR --task problems_small_varied --limit 100
 CONFIG.yaml:
   model: runs/mine
   tasks:

@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { addDecoderFlags } from "./decoder-flags.ts";
-import { oneOf, weightDtype, wholeNumber } from "./options.ts";
+import { oneOf, several, weightDtype, wholeNumber } from "./options.ts";
 
 /** Makes an action of a verb; the command line keeps its exit code. */
 type Action = (
@@ -85,7 +85,6 @@ const addLoading = (command: Command): Command =>
     .option("--device <name>", "cpu, cuda or cuda:<index>", "cpu")
     .option("--dtype <name>", "of the weights: auto, float32, bfloat16 or int8", weightDtype(), "auto");
 
-const several = (text: string, before: readonly string[] = []): string[] => [...before, text];
 const severalIds = (text: string, before: readonly number[] = []): number[] => [
   ...before,
   wholeNumber("--stop-id", { least: 0, example: 2 })(text),

@@ -60,3 +60,6 @@ export function dashed(args: readonly string[]): string[] {
 
 /** A parser of `--dtype` for verbs that load weights. */
 export const weightDtype = () => oneOf("--dtype", ["auto", "float32", "bfloat16", "int8"]);
+
+/** Of an option that may be given several times: all of its values. */
+export const several = (text: string, before: readonly string[] = []): string[] => [...before, text];

@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { usualLimits } from "../serve/http/limits.ts";
-import { oneOf, positiveNumber, weightDtype, wholeNumber } from "./options.ts";
+import { oneOf, positiveNumber, several, weightDtype, wholeNumber } from "./options.ts";
 
 type Action = (
   run: (options: never, args: string[]) => Promise<number>,
@@ -103,8 +103,6 @@ const addLimits = (command: Command): Command =>
       wholeNumber("--max-connections", { least: 1, example: 2048 }),
       2048,
     );
-
-const several = (text: string, before: readonly string[] = []): string[] => [...before, text];
 
 const help = `
 Endpoints: /v1/chat/completions, /v1/completions, /v1/models, /health, /ready,

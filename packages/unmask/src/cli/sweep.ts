@@ -1,5 +1,6 @@
 // `unmask sweep`: one model, several points of one or more decoders; curves and their AUP at the end.
 
+import { UsageError } from "../base/errors.ts";
 import { sweepConfigSchema } from "../evaluate/run/config.ts";
 import { type Swept, sweepVariants, writeSweep } from "../evaluate/run/sweep.ts";
 import { aupJson, aupRemarks } from "./aup.ts";
@@ -13,6 +14,9 @@ export const sweepKeys = (): string => describeKeys(sweepConfigSchema);
 /** Returns the exit code. */
 export function sweepVerb(positionals: readonly string[], flags: EvalFlags): Promise<number> {
   const { file, overrides } = sourcesOf(positionals);
+  if (file === undefined) {
+    throw new UsageError("no configuration is named; give CONFIG.yaml, as --help shows one");
+  }
   const resolved = resolveConfig(sweepConfigSchema, { file, flags: valuesOf(flags), overrides });
   const variants = sweepVariants(resolved.config);
   return runEvaluation(resolved, flags, {
