@@ -45,10 +45,10 @@ beforeAll(async () => {
   }
 }, 120_000);
 
-async function rolloutWith(family: Family, { out, limit }: { out: string; limit: number }) {
+async function rolloutWith(family: Family, { out, limit, ...more }: { out: string; limit: number }) {
   const config = rolloutConfigSchema.parse({
     ...{ model: modelOf(family), data: { path: data, limit }, max_new_tokens: 12, shard_size: 5 },
-    ...{ batch_size: 4, out },
+    ...{ batch_size: 4, out, ...more },
   });
   const model = await load(config.model);
   const summary = await rollout(model, await readPrompts(config), { config });
@@ -179,5 +179,14 @@ describe("a rollout", () => {
     await expect(rolloutWith("sdar", { out, limit: 11 })).rejects.toThrow(
       /holds a rollout with other prompts; go on with the same ones/,
     );
+  });
+
+  it("takes what room a small model has, where no length is given", async () => {
+    const out = join(root, "room");
+    const more = { max_new_tokens: undefined };
+    expect(await rolloutWith("sdar", { out, limit: 3, ...more })).toMatchObject({
+      answers: 3,
+      finished: true,
+    });
   });
 });

@@ -32,7 +32,9 @@ export const rolloutConfigSchema = z.strictObject({
     .optional()
     .describe("the family's usual one unless given; one token a step keeps the full order"),
   decoder_options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
-  max_new_tokens: positive.default(256),
+  max_new_tokens: positive
+    .optional()
+    .describe("256 unless given, or as many as the model has room for behind the prompt"),
   stop: z.array(name).default([]).describe("texts that end an answer"),
   fidelity: z.enum(["corrected", "released"]).default("corrected"),
   samples: positive.default(1).describe("answers a prompt"),
