@@ -72,26 +72,32 @@ export function program(): Command {
   return root;
 }
 
-function addTrain(root: Command): void {
-  root
-    .command("train")
-    .description("train a model, fresh or one you have, on texts, chats or answers")
-    .argument("[config-and-changes...]", "CONFIG.yaml and key=value, such as train.steps=100")
-    .option("--data <file>", "UTF-8 text or JSONL, with built-in settings for its size")
-    .option("--out <dir>", "folder of the run")
+/** Flags of whatever runs the training loop. */
+const addLoop = (command: Command, { steps, schema }: { steps: number; schema: string }): Command =>
+  command
     .option("--resume", "go on with the run in that folder")
     .option("--dry-run", "print plan, memory and steps; train nothing")
-    .option("--schema", "print the JSON Schema of CONFIG.yaml, for editors")
+    .option("--schema", `print the JSON Schema of ${schema}, for editors`)
     .option("--seed <n>", "random numbers", seed)
-    .option("--steps <n>", "training steps", wholeNumber("--steps", { least: 1, example: 5000 }))
+    .option("--steps <n>", "training steps", wholeNumber("--steps", { least: 1, example: steps }))
     .option(
       "--minutes <n>",
       "stop after this long",
       positiveNumber("--minutes", { least: 1e-3, example: 10 }),
     )
     .option("--device <name>", "cpu, cuda or cuda:<index>")
-    .option("--dtype <name>", "of matrix products: auto, float32 or bfloat16")
-    .action(verb(async (options, args) => (await import("./train.ts")).trainVerb(args, options)));
+    .option("--dtype <name>", "of matrix products: auto, float32 or bfloat16");
+
+function addTrain(root: Command): void {
+  const command = root
+    .command("train")
+    .description("train a model, fresh or one you have, on texts, chats or answers")
+    .argument("[config-and-changes...]", "CONFIG.yaml and key=value, such as train.steps=100")
+    .option("--data <file>", "UTF-8 text or JSONL, with built-in settings for its size")
+    .option("--out <dir>", "folder of the run");
+  addLoop(command, { steps: 5000, schema: "CONFIG.yaml" }).action(
+    verb(async (options, args) => (await import("./train.ts")).trainVerb(args, options)),
+  );
 }
 
 function addRollout(root: Command): void {
@@ -111,27 +117,17 @@ function addRollout(root: Command): void {
 }
 
 function addDistill(root: Command): void {
-  root
+  const command = root
     .command("distill")
     .description("teach a model to write in fewer forwards")
     .argument("[config-and-changes...]", "CONFIG.yaml and key=value, such as distill.alpha=0.5")
     .option("--method <name>", "t3d, d3llm, didi, or a baseline: trajectory, sft, dparallel, sdtt, duo")
     .option("--model <dir>", "the model, its own teacher: a folder, or a Hugging Face id")
     .option("--data <path>", "what unmask rollout wrote, or for didi, sdtt and duo texts")
-    .option("--out <dir>", "folder of the run")
-    .option("--resume", "go on with the run in that folder")
-    .option("--dry-run", "print plan, memory and steps; train nothing")
-    .option("--schema", "print the JSON Schema of the method's CONFIG.yaml, for editors")
-    .option("--seed <n>", "random numbers", seed)
-    .option("--steps <n>", "training steps", wholeNumber("--steps", { least: 1, example: 1000 }))
-    .option(
-      "--minutes <n>",
-      "stop after this long",
-      positiveNumber("--minutes", { least: 1e-3, example: 10 }),
-    )
-    .option("--device <name>", "cpu, cuda or cuda:<index>")
-    .option("--dtype <name>", "of matrix products: auto, float32 or bfloat16")
-    .action(verb(async (options, args) => (await import("./distill.ts")).distillVerb(args, options)));
+    .option("--out <dir>", "folder of the run");
+  addLoop(command, { steps: 1000, schema: "the method's CONFIG.yaml" }).action(
+    verb(async (options, args) => (await import("./distill.ts")).distillVerb(args, options)),
+  );
 }
 
 function addForward(root: Command): void {

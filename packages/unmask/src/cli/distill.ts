@@ -13,22 +13,11 @@ import { duration } from "./numbers.ts";
 import { renderStart, TrainProgress } from "./progress.ts";
 import { ignoreClosedOutput } from "./terminal.ts";
 import { together } from "./together.ts";
-import { refuseOccupied, refuseUnwritable, saveRunConfig } from "./train.ts";
+import { refuseOccupied, refuseUnwritable, saveRunConfig, type TrainOptions } from "./train.ts";
 
-export interface DistillFlags {
+export interface DistillFlags extends TrainOptions {
   readonly method?: string;
   readonly model?: string;
-  readonly data?: string;
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly seed?: number;
-  readonly steps?: number;
-  readonly minutes?: number;
-  readonly device?: string;
-  readonly dtype?: string;
-  readonly json?: boolean;
-  readonly dryRun?: boolean;
-  readonly schema?: boolean;
 }
 
 /** Keys of every method, for --help. */

@@ -8,22 +8,19 @@ import {
   scope,
   setGradient,
   setRequiresGrad,
-  soloWorld,
   tensor,
   toNested,
   toNumbers,
 } from "@unmask/torch";
 import { afterEach, describe, expect, it } from "vitest";
 import { differenceOf } from "../../test/oracle/finite-differences.ts";
+import { expectMicroBatchesAddUp } from "../../test/oracle/micro-batches.ts";
 import { tinyNetwork as network, tiny } from "../../test/oracle/tiny-networks.ts";
 import { DataError } from "../base/errors.ts";
 import { gaussianAlpha, gaussianRatio } from "../diffusion/gaussian-argmax.ts";
 import type { Network } from "../models/family.ts";
 import type { Answer } from "../train/masked-batch.ts";
 import type { PhaseContext, Place } from "../train/method.ts";
-import { RatioBuckets } from "../train/ratio-buckets.ts";
-import { takeStep } from "../train/step.ts";
-import { Trained } from "../train/trained.ts";
 import { type DuoOptions, duoMethod, duoStep } from "./duo.ts";
 
 const { vocabularySize: V } = tiny;
@@ -146,43 +143,7 @@ describe("the loss", () => {
   });
 
   it("adds up over micro-batches, and the student becomes the teacher", async () => {
-    const results: number[][] = [];
-    for (const microBatchSize of [3, 2, 1]) {
-      const networks = { student: network("mdlm"), teacher: network("mdlm", 4) };
-      for (const one of networks.teacher.parameters.values()) setRequiresGrad(one, false);
-      const numbers = (model: Network) =>
-        [...model.parameters.values()].flatMap((one) => [...toNumbers(one)]);
-      const options = { rate: () => 0.01, betas: [0.9, 0.99], weightDecay: 0 } as const;
-      const job = {
-        method: methodOf({ updateTeacherEvery: 2 }),
-        ...{
-          networks,
-          world: soloWorld,
-          seed: 2,
-          batchSize: 3,
-          microBatchSize,
-          products: "float32" as const,
-        },
-        trained: new Map([["student", new Trained(networks.student.parameters, options, soloWorld)]]),
-        source: {
-          fingerprint: "x",
-          count: 3,
-          at: async (wanted: readonly number[]) => wanted.map((n) => rows[n % 3]!),
-        },
-      };
-      const losses: number[] = [];
-      let before: number[] = [];
-      for (const step of [0, 1, 2]) {
-        before = numbers(networks.student);
-        const { phases } = await takeStep(job, { step, progress: 0, buckets: new RatioBuckets() });
-        losses.push(phases[0]!.loss);
-      }
-      expect(numbers(networks.teacher)).toEqual(before);
-      results.push([...losses, ...numbers(networks.student)]);
-    }
-    for (const other of results.slice(1)) {
-      const miss = other.map((value, i) => Math.abs(value - results[0]![i]!));
-      expect(Math.max(...miss)).toBeLessThan(1e-6);
-    }
+    const networks = () => ({ student: network("mdlm"), teacher: network("mdlm", 4) });
+    await expectMicroBatchesAddUp(() => methodOf({ updateTeacherEvery: 2 }), networks, rows);
   });
 });

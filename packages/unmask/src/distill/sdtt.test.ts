@@ -8,7 +8,6 @@ import {
   scope,
   setGradient,
   setRequiresGrad,
-  soloWorld,
   type Tensor,
   tensor,
   toNested,
@@ -16,6 +15,7 @@ import {
 } from "@unmask/torch";
 import { afterEach, describe, expect, it } from "vitest";
 import { differenceOf } from "../../test/oracle/finite-differences.ts";
+import { expectMicroBatchesAddUp } from "../../test/oracle/micro-batches.ts";
 import { tinyAnswers as answers, tinyNetwork as network, tiny } from "../../test/oracle/tiny-networks.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { streams, uniform } from "../base/rng.ts";
@@ -27,9 +27,6 @@ import { createAdapters } from "../models/lora-create.ts";
 import { fineUniforms } from "../train/answer-batch.ts";
 import type { MaskedBatch } from "../train/masked-batch.ts";
 import type { PhaseContext, Place } from "../train/method.ts";
-import { RatioBuckets } from "../train/ratio-buckets.ts";
-import { takeStep } from "../train/step.ts";
-import { Trained } from "../train/trained.ts";
 import { distillModes } from "./divergence.ts";
 import { type SdttNetworks, type SdttOptions, sdttMethod, sdttRound } from "./sdtt.ts";
 
@@ -175,44 +172,12 @@ describe.each([
   });
 
   it("adds up over micro-batches, and makes the student the teacher of the next round", async () => {
-    const results: number[][] = [];
-    for (const microBatchSize of [3, 2, 1]) {
-      const networks = { student: network(family), teacher: network(family, 4) };
-      for (const one of networks.teacher.parameters.values()) setRequiresGrad(one, false);
-      const numbers = (model: Network) =>
-        [...model.parameters.values()].flatMap((one) => [...toNumbers(one)]);
-      const options = { rate: () => 0.01, betas: [0.9, 0.99], weightDecay: 0 } as const;
-      const job = {
-        method: methodOf({ shift, growDtEvery: 2, minNumSamplingSteps: 2 }),
-        ...{
-          networks,
-          world: soloWorld,
-          seed: 2,
-          batchSize: 3,
-          microBatchSize,
-          products: "float32" as const,
-        },
-        trained: new Map([["student", new Trained(networks.student.parameters, options, soloWorld)]]),
-        source: {
-          fingerprint: "x",
-          count: 3,
-          at: async (wanted: readonly number[]) => wanted.map((n) => answers[n % 3]!),
-        },
-      };
-      const losses: number[] = [];
-      let before: number[] = [];
-      for (const step of [0, 1, 2]) {
-        before = numbers(networks.student);
-        const { phases } = await takeStep(job, { step, progress: 0, buckets: new RatioBuckets() });
-        losses.push(phases[0]!.loss);
-      }
-      expect(numbers(networks.teacher)).toEqual(before);
-      results.push([...losses, ...numbers(networks.student)]);
-    }
-    for (const other of results.slice(1)) {
-      const miss = other.map((value, i) => Math.abs(value - results[0]![i]!));
-      expect(Math.max(...miss)).toBeLessThan(1e-6);
-    }
+    const networks = () => ({ student: network(family), teacher: network(family, 4) });
+    await expectMicroBatchesAddUp(
+      () => methodOf({ shift, growDtEvery: 2, minNumSamplingSteps: 2 }),
+      networks,
+      answers,
+    );
   });
 
   it("refuses a next round with adapters, in one sentence", () => {
