@@ -145,6 +145,11 @@ export const grounds = {
         distill: { method: "d3llm", progressive_block_sizes: [8, 16, 24] },
         train: { ...joint, learning_rate: 1e-4 },
       },
+      // Published windows are never wholly hidden, and few forwards begin with such a one.
+      "d3llm, to 1": {
+        distill: { method: "d3llm", progressive_block_sizes: [8, 16, 24], max_mask_ratio: 1 },
+        train: { ...joint, learning_rate: 1e-4 },
+      },
       dparallel: { distill: { method: "dparallel" }, train: joint },
       sft: { distill: { method: "sft" }, train: joint },
       sdtt: {
