@@ -11,6 +11,8 @@ export interface FitOptions {
   readonly tally: Tally;
 }
 
+const longer = "raise model.length, or take longer tokens (tokenizer.kind=bpe for a fresh model)";
+
 /** The answer as it fits; undefined if it is left out, which is counted. */
 export function fitted(
   answer: Answer,
@@ -24,7 +26,7 @@ export function fitted(
     throw new DataError(message, { place, tokens: size, length });
   }
   if (tooLong === "skip") {
-    tally.add(`examples of more than ${length} tokens left out`, place);
+    tally.add(`examples of more than ${length} tokens left out`, place, longer);
     return undefined;
   }
   const from = tooLong === "cut_start" ? Math.min(size - length, answer.promptLength) : 0;
@@ -33,7 +35,7 @@ export function fitted(
   if (rest.ids.length <= length) return rest;
   const cut = slice(rest, 0, length);
   if (cut.promptLength >= length || cut.learnt?.includes(1) === false) {
-    tally.add(`examples left out whose prompts alone fill a row of ${length} tokens`, place);
+    tally.add(`examples left out whose prompts alone fill a row of ${length} tokens`, place, longer);
     return undefined;
   }
   tally.add(`examples cut at their end, to ${length} tokens`, place);

@@ -223,6 +223,8 @@ describe("rows that are too long", () => {
         /^1 examples left out whose prompts alone fill a row of 6 tokens, the first: .*line 3$/,
       ),
     ]);
+    const long = await file(lines(pair("abcdefgh", "x")));
+    await expect(open(long, {}, short)).rejects.toThrow(/fill a row of 6 tokens.*; raise model\.length, or/);
     expect(await texts(path, {}, short)).toEqual(["abcd‖xy", `a‖uvwxy`, `a‖x${eos}`].sort());
     expect(await texts(path, { too_long: "cut_start" }, short)).toEqual(
       [`cd‖xyz${eos}`, `a‖x${eos}`, `efgh‖x${eos}`, "‖uvwxyz"].sort(),

@@ -108,7 +108,8 @@ export function corruptRow(place: string, problem: string): DataError {
 export function noRows(files: readonly DataFile[], tally: Tally): DataError {
   const names = files.length === 1 ? files[0]!.name : `${files[0]!.name} and ${files.length - 1} more`;
   const why = tally.lines.length > 0 ? tally.lines.join("; ") : "no rows at all";
-  return new DataError(`${names}: nothing to learn from (${why}); give a file with rows in it`, {
+  const { advice = "give a file with rows in it" } = tally;
+  return new DataError(`${names}: nothing to learn from (${why}); ${advice}`, {
     files: files.map(({ name }) => name),
   });
 }
