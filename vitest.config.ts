@@ -15,7 +15,8 @@ export default defineConfig({
     ],
   },
   test: {
-    // Files of a worker share its modules: to load them anew for each took two thirds of the time.
+    // Files of a worker share its modules: to load them anew for each took two thirds of the time. What a helper
+    // registers when it is loaded (afterAll) is therefore registered for one file alone.
     projects: [
       {
         extends: true,

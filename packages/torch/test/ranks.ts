@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
-import { afterAll, expect } from "vitest";
+import { expect } from "vitest";
 import { childScript } from "./helpers.ts";
 
 export interface Ended {
@@ -21,7 +21,8 @@ export interface RankOptions {
 }
 
 const running = new Set<ChildProcess>();
-afterAll(() => {
+// Not after all tests of a file: several files share this module.
+process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 

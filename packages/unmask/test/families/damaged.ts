@@ -5,12 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openSafetensors, saveSafetensors, scope, type Tensor } from "@unmask/torch";
-import { afterAll, expect } from "vitest";
+import { expect } from "vitest";
 import { CheckpointError, UnsupportedError } from "../../src/base/errors.ts";
 import { openModel } from "../../src/models/open.ts";
 
 export const root = mkdtempSync(join(tmpdir(), "unmask-open-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+// Not after all tests of a file: several files share this module.
+process.once("exit", () => rmSync(root, { recursive: true, force: true }));
 
 export const fixtures = {
   llada: "llada/checkpoint",
