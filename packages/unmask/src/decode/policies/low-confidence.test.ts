@@ -27,7 +27,7 @@ const ready = (
   });
 
 for (const fidelity of ["corrected", "released"] as const) {
-  for (const remasking of ["low_confidence", "random"] as const) {
+  for (const remasking of ["low_confidence", "random", "spread"] as const) {
     policyContract(`low_confidence, ${fidelity}, ${remasking}`, {
       policy: () => make({ fidelity, remasking }),
     });
@@ -141,6 +141,28 @@ describe("low_confidence", () => {
       orders.add(canvas.revealStep.join());
     }
     expect(orders.size).toBe(3);
+  });
+
+  it("writes columns that lie far apart, begun at another place for every text and block", async () => {
+    const taken = async (sequence: number, blockLength: number | undefined, steps: number) => {
+      const canvas = canvasOf(4 + 64, 4, [], sequence);
+      await run([canvas], make({ steps, blockLength, remasking: "spread" }), randomTable(1));
+      return Array.from(canvas.revealStep.subarray(4));
+    };
+    const distances = (reveals: number[], from: number, to: number) =>
+      [...new Set(reveals)].flatMap((step) => {
+        const own = reveals.flatMap((one, i) => (one === step && i >= from && i < to ? [i] : []));
+        return own.map((column, i) => (own[(i + 1) % own.length]! - column + (to - from)) % (to - from));
+      });
+    const whole = await taken(0, undefined, 8);
+    expect(new Set(distances(whole, 0, 64))).toEqual(new Set([8]));
+    const blocks = await taken(0, 32, 16);
+    expect(new Set([...distances(blocks, 0, 32), ...distances(blocks, 32, 64)])).toEqual(new Set([8]));
+    expect(blocks.slice(0, 32)).not.toEqual(blocks.slice(32).map((step) => step - 8));
+    // Where numbers do not divide, still no neighbours.
+    expect(Math.min(...distances(await taken(1, undefined, 11), 0, 64))).toBe(3);
+    const orders = await Promise.all([0, 1, 2, 3].map(async (i) => (await taken(i, undefined, 8)).join()));
+    expect(new Set(orders).size).toBeGreaterThan(2);
   });
 
   it("splits evenly, the larger shares first", () => {

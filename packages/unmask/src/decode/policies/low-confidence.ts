@@ -7,12 +7,17 @@
 //   released    block_length must divide the text and the number of blocks the steps; where a block has fewer open
 //               columns than steps, the last of them write nothing
 //
+// Two other choices look at no token: "random" writes any columns, "spread" those that lie far apart (as the dilated
+// schedule of Luxembourg et al. 2025 and the Halton schedule of Besnier et al. 2025 do, in an order of our own). With text that
+// is drawn (temperature 1) a few forwards then write what many would, for the tokens of one forward are drawn independently
+// and far ones nearly are so.
+//
 // confidence_eos_eot_inf puts ends of text last. As published it also changes the other confidences: at temperature 0
 // they are renormalised without both tokens (the code sets −inf in the logits it still needs), above 0 without the
 // second one only, and the first is not put last.
 
 import { ConfigError } from "../../base/errors.ts";
-import { streams } from "../../base/rng.ts";
+import { streams, uniform } from "../../base/rng.ts";
 import { countOpen, openColumns } from "../canvas.ts";
 import {
   type Decoder,
@@ -22,19 +27,24 @@ import {
   whyNotFullView,
 } from "../decoder.ts";
 import type { Policy, Proposal } from "./policy.ts";
-import { evenShare, largest, randomScores } from "./select.ts";
-import { blocksOf, shareSteps, Turns, writable } from "./turns.ts";
+import { evenShare, largest, randomScores, spreadScores } from "./select.ts";
+import { blocksOf, shareSteps, type Turn, Turns, writable } from "./turns.ts";
 
 export const remaskings = ["low_confidence", "random"] as const;
 
 export type Remasking = (typeof remaskings)[number];
+
+/** Choices of this decoder. */
+export const selections = [...remaskings, "spread"] as const;
+
+export type Selection = (typeof selections)[number];
 
 export interface LowConfidenceOptions {
   /** Forwards for the whole text. */
   readonly steps: number;
   /** One block of everything by default. */
   readonly blockLength?: number | undefined;
-  readonly remasking: Remasking;
+  readonly remasking: Selection;
   readonly seed: number;
   readonly fidelity: Fidelity;
   /** Tokens that are written after all others. */
@@ -44,7 +54,7 @@ export interface LowConfidenceOptions {
 }
 
 export function lowConfidence(options: LowConfidenceOptions): Policy {
-  const { blockLength, remasking, seed, fidelity } = options;
+  const { blockLength, fidelity } = options;
   return {
     name: "low_confidence",
     limit: (canvas) => options.steps + writable(canvas),
@@ -66,21 +76,27 @@ export function lowConfidence(options: LowConfidenceOptions): Policy {
           return { from: 0, to: canvas.length, candidates: openColumns(canvas, turn.from, turn.to) };
         },
         decide(proposal) {
-          const { block, index, total, step } = turns.current;
-          const scores =
-            remasking === "random"
-              ? randomScores(proposal.columns, {
-                  seed,
-                  stream: streams.reveal,
-                  sequence: canvas.sequence,
-                  step,
-                })
-              : confidences(proposal, options);
+          const { block, index, total } = turns.current;
+          const scores = scoresOf(proposal, { turn: turns.current, sequence: canvas.sequence, options });
           return { commit: largest(scores, evenShare(total, steps[block]!, index) ?? total) };
         },
       };
     },
   };
+}
+
+/** What is written first has the highest. */
+function scoresOf(
+  proposal: Proposal,
+  { turn, sequence, options }: { turn: Turn; sequence: number; options: LowConfidenceOptions },
+): number[] {
+  const { remasking, seed } = options;
+  const source = { seed, stream: streams.reveal };
+  if (remasking === "random") return randomScores(proposal.columns, { ...source, sequence, step: turn.step });
+  if (remasking === "low_confidence") return confidences(proposal, options);
+  // Another beginning for every text and block, or the same columns would always be written first.
+  const offset = Math.floor(uniform(source, sequence, turn.block, 0) * (turn.to - turn.from));
+  return spreadScores(proposal.columns, { ...turn, offset });
 }
 
 function confidences(proposal: Proposal, { lastIds = [], adjusted = false }: LowConfidenceOptions): number[] {
@@ -140,6 +156,11 @@ export const lowConfidenceDecoder: Decoder = {
   doc: "Blocks from left to right, an equal number of the most confident tokens a step (LLaDA).",
   options: {
     ...sharedOptions,
+    remasking: {
+      ...sharedOptions.remasking,
+      choices: selections,
+      doc: "Which columns a step writes: the most confident ones, any, or such that lie far apart.",
+    },
     cfg_scale: {
       kind: "number",
       default: 0,
@@ -164,7 +185,7 @@ export const lowConfidenceDecoder: Decoder = {
       policy: lowConfidence({
         steps,
         blockLength,
-        remasking: values.remasking as Remasking,
+        remasking: values.remasking as Selection,
         seed,
         fidelity,
         lastIds: endsLast && fidelity === "corrected" ? facts.endIds : [],

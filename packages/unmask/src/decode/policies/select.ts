@@ -39,3 +39,24 @@ export const randomScores = (
   columns: ArrayLike<number>,
   { sequence, step, ...source }: Coordinates,
 ): number[] => Array.from(columns, (column) => uniform(source, sequence, step, column));
+
+/**
+ * How early each column of a span comes in an order in which columns that follow one another lie far apart: the numbers
+ * 0, 1, 2, … with their bits reversed (van der Corput), begun at `offset`. Of n columns, each run of 2^k in the order that
+ * starts at a multiple of 2^k is n / 2^k apart. Networks write the tokens of one forward independently, and neighbours are
+ * what depends on one another most.
+ */
+export function spreadScores(
+  columns: ArrayLike<number>,
+  { from, to, offset }: { readonly from: number; readonly to: number; readonly offset: number },
+): number[] {
+  const size = to - from;
+  const bits = Math.ceil(Math.log2(Math.max(2, size)));
+  return Array.from(columns, (column) => -reversed((column - from + offset) % size, bits));
+}
+
+function reversed(number: number, bits: number): number {
+  let result = 0;
+  for (let bit = 0; bit < bits; bit++) result = result * 2 + ((number >> bit) & 1);
+  return result;
+}
