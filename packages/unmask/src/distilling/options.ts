@@ -127,6 +127,9 @@ const didiKeys = {
   tau_mode: z.string().optional().describe("uniform, or beta and two digits: beta22"),
   tau_min_eps: share.optional(),
   shared_tau: z.boolean().optional().describe("one tau for a group (beyond the paper)"),
+  known_share: share
+    .optional()
+    .describe("a share of the example up to this is given, drawn for each group (beyond the paper)"),
   score_decomposition: z.boolean().optional().describe("intermediate-state matching: two steps by tau"),
   coupled_time: z.boolean().optional().describe("the critic looks at the time of tau"),
   t0_eps: share.optional(),

@@ -71,6 +71,11 @@ export interface DidiOptions {
   readonly tauMinEps: number;
   /** One tau for the whole group. Beyond the paper. */
   readonly sharedTau: boolean;
+  /**
+   * A share of the example up to this, drawn for each group, is given as if it were a prompt: 0 as published. Beyond the
+   * paper, for long texts.
+   */
+  readonly knownShare: number;
   /** Two steps 1 → tau → 0 (intermediate-state matching); else one, from all masks to the text. */
   readonly scoreDecomposition: boolean;
   /** The critic looks at texts noised to the same tau at which the student stopped over; else to another time. */
@@ -126,6 +131,7 @@ const common: Omit<DidiOptions, Needed | "fidelity"> = {
   tauMode: "beta11",
   tauMinEps: 0.02,
   sharedTau: false,
+  knownShare: 0,
   scoreDecomposition: true,
   coupledTime: true,
   t0Eps: 0,
@@ -153,7 +159,7 @@ const common: Omit<DidiOptions, Needed | "fidelity"> = {
 
 /** The published training code's own defaults, where they differ. */
 const released: Partial<DidiOptions> = {
-  ...{ t0Eps: 1e-3, logprobMode: "prev_is_mask", kl: "forward", entropyBeta: 0.02 },
+  ...{ tauMode: "beta22", t0Eps: 1e-3, logprobMode: "prev_is_mask", kl: "forward", entropyBeta: 0.02 },
 };
 
 /** Fills in defaults. Throws a ConfigError that names an option out of its range. */
@@ -192,6 +198,7 @@ const ranges: readonly [name: NumberName, min: number, max?: number, whole?: boo
   ["maskId", 0],
   ["numSamplesPerPrompt", 1, 1024, true],
   ["tauMinEps", 1e-6, 0.5],
+  ["knownShare", 0, 1],
   ["t0Eps", 0, 0.5],
   ["remaskProb", 0, 1],
   ["rewardClipVal", 0],

@@ -40,7 +40,11 @@ describe("the plan of a batch", () => {
   });
 
   it("depends on the example's number alone, not on its place in a batch", () => {
-    for (const settings of [{}, { sharedTau: true, coupledTime: false, remaskProb: 0.3 }]) {
+    for (const settings of [
+      {},
+      { sharedTau: true, coupledTime: false, remaskProb: 0.3 },
+      { knownShare: 1 },
+    ]) {
       const whole = plan(settings);
       const parts = [plan(settings, [3, 4], answers.slice(0, 2)), plan(settings, [8, 9], answers.slice(2))];
       const joined = (pick: (one: DidiPlan) => ArrayLike<number>) =>
@@ -60,6 +64,32 @@ describe("the plan of a batch", () => {
       }
     }
     expect([...plan({}, [0, 1, 2, 3]).tau]).not.toEqual([...plan().tau]);
+  });
+
+  it("gives a random share of the example, the same to a whole group and never all of it", () => {
+    const { rows, length, start, examples, steps, asked } = plan({
+      knownShare: 1,
+      discriminatorPositions: "all",
+    });
+    const known = (row: number) => rowOf(steps, row, length).map((step) => Number(step === written.given));
+    for (let row = 0; row < rows; row++) {
+      expect(known(row)).toEqual(known(row - (row % 4)));
+      expect(rowOf(start, row, length)).toEqual(
+        rowOf(examples, row, length).map((id, column) => (known(row)[column] === 1 ? id : maskId)),
+      );
+    }
+    expect([...asked.fake]).toEqual([...steps.keys()].filter((flat) => steps[flat] !== written.given));
+    const shares = (knownShare: number) => {
+      const texts = many({ knownShare }, 2_000);
+      const given = Array.from({ length: texts.rows }, (_, row) => rowOf(texts.steps, row, 40)).map(
+        (own) => own.filter((step) => step === written.given).length / 40,
+      );
+      expect(Math.max(...given)).toBeLessThanOrEqual(39 / 40);
+      return given.reduce((sum, one) => sum + one, 0) / given.length;
+    };
+    expect(shares(1)).toBeCloseTo(0.5, 1);
+    expect(shares(0.4)).toBeCloseTo(0.2, 1);
+    expect(shares(0)).toBe(0);
   });
 
   it("draws tau for each text, or for each group", () => {
@@ -123,7 +153,8 @@ describe("the steps", () => {
   it("write again what is masked again; released counts the lost token too", () => {
     const before = many({ tauMinEps: 0.3 }, 50);
     const corrected = many({ tauMinEps: 0.3, remaskProb: 0.4 }, 50);
-    const released = many({ tauMinEps: 0.3, remaskProb: 0.4, fidelity: "released", t0Eps: 0 }, 50);
+    const sameTau = { tauMode: "beta11", t0Eps: 0 };
+    const released = many({ tauMinEps: 0.3, remaskProb: 0.4, fidelity: "released", ...sameTau }, 50);
     const moved = before.steps.map((step, flat) => Number(step !== corrected.steps[flat]));
     expect(
       moved.filter(Boolean).length / before.steps.filter((step) => step === written.first).length,
@@ -226,7 +257,7 @@ describe("options", () => {
       },
     });
     expect(tinyOptions({ fidelity: "released" })).toMatchObject({
-      ...{ t0Eps: 1e-3, kl: "forward", entropyBeta: 0.02, logprobMode: "prev_is_mask" },
+      ...{ tauMode: "beta22", t0Eps: 1e-3, kl: "forward", entropyBeta: 0.02, logprobMode: "prev_is_mask" },
     });
     expect(didiOptions({ vocabularySize: 5, maskId: 4, klHi: undefined }).klHi).toBe(0.01);
   });

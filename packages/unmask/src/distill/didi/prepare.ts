@@ -7,6 +7,9 @@
 // and so is what of a text (and of a real one beside it) will be hidden from the critic, each position with probability
 // 1 − alpha(t), where t = tau (coupled time).
 //
+// With known_share a random part of the example is given as a prompt would be, the same to the whole group: two steps over
+// all of a long text write what no sampler of more steps ever sees, and what is left open here is written among real words.
+//
 // Everything random is keyed by the text, number example · G + member; a stream's steps are listed below.
 
 import { drawBeta } from "../../base/beta.ts";
@@ -19,8 +22,8 @@ import { betaParameters, type DidiOptions } from "./options.ts";
 
 /** The step coordinate of each use of a stream. */
 export const draws = {
-  time: { tau: 0, noise: 1 },
-  reveal: { first: 0, second: 1, again: 2, teacher: 16 },
+  time: { tau: 0, noise: 1, known: 2 },
+  reveal: { first: 0, second: 1, again: 2, known: 3, teacher: 16 },
   token: { first: 0, second: 1, teacher: 16 },
   corruption: { fake: 0, real: 1 },
 } as const;
@@ -68,7 +71,8 @@ export function planTexts(
   const sequences = numbers.flatMap((number) =>
     Array.from({ length: G }, (_, member) => number * G + member),
   );
-  const { length, examples, start, given } = beginningsOf(answers, options);
+  const owners = numbers.map((number) => number * G);
+  const { length, examples, start, given } = beginningsOf(answers, { seed, owners }, options);
   const source = { seed, sequences, length, given };
   const tau = Float64Array.from(sequences, (sequence) => {
     const owner = options.sharedTau ? sequence - (sequence % G) : sequence;
@@ -91,8 +95,13 @@ export function planTexts(
   };
 }
 
-/** Each answer G times, and what is given of it. */
-function beginningsOf(answers: readonly Answer[], { numSamplesPerPrompt: G, maskId }: DidiOptions) {
+/** Each answer G times, and what is given of it. `owners`: random coordinates of the groups. */
+function beginningsOf(
+  answers: readonly Answer[],
+  { seed, owners }: { seed: number; owners: readonly number[] },
+  options: DidiOptions,
+) {
+  const { numSamplesPerPrompt: G, maskId } = options;
   const length = answers[0]?.ids.length ?? 0;
   const examples = new Int32Array(answers.length * G * length);
   const given = new Uint8Array(examples.length);
@@ -102,14 +111,30 @@ function beginningsOf(answers: readonly Answer[], { numSamplesPerPrompt: G, mask
         `rows of ${length} and of ${ids.length} tokens in one batch; cut them to one length`,
       );
     }
+    const own = Uint8Array.from(ids, (_, column) => Number(column < promptLength || learnt?.[column] === 0));
+    makeKnown(own, { seed, sequence: owners[i]! }, options);
     for (let row = i * G; row < (i + 1) * G; row++) {
       examples.set(Array.from(ids), row * length);
-      for (let column = 0; column < length; column++) {
-        if (column < promptLength || learnt?.[column] === 0) given[row * length + column] = 1;
-      }
+      given.set(own, row * length);
     }
   });
   return { length, examples, given, start: examples.map((id, flat) => (given[flat] === 1 ? id : maskId)) };
+}
+
+/** Gives a random share of what is open, at most `knownShare` of it, and never all. */
+function makeKnown(
+  given: Uint8Array,
+  { seed, sequence }: { seed: number; sequence: number },
+  { knownShare }: DidiOptions,
+): void {
+  if (knownShare === 0) return;
+  const share = knownShare * generator({ seed, stream: streams.time, sequence, step: draws.time.known })();
+  const [length, sequences] = [given.length, [sequence]];
+  const uniforms = uniformsOf({ seed, sequences, length, given }, streams.reveal, draws.reveal.known);
+  const lastOpen = lowest(uniforms.map((uniform, column) => (given[column] === 1 ? 1 : -uniform)));
+  given.forEach((one, column) => {
+    if (one === 0 && column !== lastOpen && uniforms[column]! < share) given[column] = 1;
+  });
 }
 
 function drawTime(
