@@ -138,16 +138,15 @@ export function stateOptions(facts: DistillFacts, options: TraceOptions): StateO
     throw new ConfigError("mask_ratios hides nothing, so there is nothing to learn; give a share above 0");
   }
   const isWhole = facts.blockLength === undefined && blockSize === undefined;
+  // Linear weights are an answer's own.
+  const average = isWhole || all.pathWeights === "linear" ? "answer" : all.pathAverage;
   return {
     blockLength: blockSize ?? (facts.blockLength === undefined ? undefined : publishedBlock),
     ...{ maskRatios: all.maskRatios, maskRatioExponent: all.maskRatioExponent },
     order: all.maskStrategy === "random" ? "random" : all.traceHides,
     ...{ randomRatio: all.randomRatio, randomTokens, postNum: all.postNum },
     ...{ states: all.states, alignment: all.alignment, released: fidelity === "released" },
-    path:
-      all.lambdaPath === 0
-        ? undefined
-        : { k: all.pathKSteps, weights: all.pathWeights, average: isWhole ? "answer" : all.pathAverage },
+    path: all.lambdaPath === 0 ? undefined : { k: all.pathKSteps, weights: all.pathWeights, average },
   };
 }
 

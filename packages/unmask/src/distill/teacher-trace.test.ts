@@ -33,7 +33,7 @@ describe("a teacher's record", () => {
       given: [1, 0, 0, 0],
       forwards: 2,
     });
-    expect(trace).toEqual({ promptLength: 2, steps: [-1, 0, 1, 1], count: 2 });
+    expect(trace).toEqual({ promptLength: 2, steps: [-1, 0, 1, 2], count: 3 });
     expect(snapshotAt([1, 2, 5, 6, 50, 50], trace, { step: 0, maskId })).toEqual([1, 2, 5, 6, 99, 99]);
   });
 

@@ -13,14 +13,14 @@ import type { D3llmExample } from "./d3llm-hide.ts";
 import type { TeacherTrace } from "./d3llm-window.ts";
 import { type ExampleCounts, type ExampleLimits, trajectoryExamples } from "./trajectory-example.ts";
 
-/** The order of a recorded generation. Tokens that no forward proposed were there from the start or come last. */
+/** The order of a recorded generation. Given tokens were there from the start; what no forward wrote comes last, a column each. */
 export function traceOfTrajectory(trajectory: Trajectory): TeacherTrace {
   const { prompt_ids: prompt, reveal_step: steps, given, forwards } = trajectory;
-  const last = Math.max(0, forwards - 1);
+  let count = Math.max(1, forwards);
   return {
     promptLength: prompt.length,
-    steps: steps.map((step, i) => (step >= 0 || given[i] === 1 ? step : last)),
-    count: last + 1,
+    steps: steps.map((step, i) => (step >= 0 || given[i] === 1 ? step : count++)),
+    count,
   };
 }
 

@@ -73,9 +73,9 @@ export type DistillConfig = Omit<Common, "distill" | "trajectories" | "data" | "
 
 /** What was published, or is usual, for a method, below the file's and the command line's values. */
 export const usual: Readonly<Record<DistillerName, Readonly<Record<string, unknown>>>> = {
-  t3d: { train: { learning_rate: 1e-5, warmup: 20, beta2: 0.999, weight_decay: 0.01 } },
-  trajectory: { train: { learning_rate: 1e-5, warmup: 20, beta2: 0.999, weight_decay: 0.01 } },
-  sft: { train: { learning_rate: 1e-5, warmup: 20, beta2: 0.999, weight_decay: 0.01 } },
+  t3d: { train: { learning_rate: 1e-5, warmup: 20, floor: 0, beta2: 0.999, weight_decay: 0.01 } },
+  trajectory: { train: { learning_rate: 1e-5, warmup: 20, floor: 0, beta2: 0.999, weight_decay: 0.01 } },
+  sft: { train: { learning_rate: 1e-5, warmup: 20, floor: 0, beta2: 0.999, weight_decay: 0.01 } },
   d3llm: {
     train: { learning_rate: 2e-5, warmup: 0, beta2: 0.999, weight_decay: 0.01, schedule: "constant" },
   },
@@ -86,5 +86,5 @@ export const usual: Readonly<Record<DistillerName, Readonly<Record<string, unkno
     train: { learning_rate: 1e-6, warmup: 1000, beta2: 0.999, schedule: "linear", clip: 0.5, ema: 0.999 },
   },
   sdtt: { train: { learning_rate: 3e-4, warmup: 500, beta2: 0.999, schedule: "constant", ema: 0.9999 } },
-  duo: { train: { learning_rate: 6e-5, warmup: 500, beta2: 0.999, schedule: "constant" } },
+  duo: { train: { learning_rate: 6e-5, warmup: 500, beta2: 0.999, schedule: "constant", ema: 0.999 } },
 };

@@ -28,7 +28,13 @@ export async function writtenQuality(
   { prompts, config, seed }: { prompts: Prompts; config: EvaluateConfig; seed: number },
 ): Promise<Metrics> {
   const asked = prompts.prompts.map(({ prompt }) => asPrompt(prompt, "auto", model));
-  const keep = { ended: false, min_tokens: 1, verified: config.verified, unverified: "drop" } as const;
+  const keep = {
+    ended: false,
+    min_tokens: 1,
+    verified: config.verified,
+    unverified: "drop",
+    no_gold: "reject",
+  } as const;
   const totals = { right: 0, tokens: 0, forwards: 0 };
   for await (const event of generate({ ...model, network }, asked, {
     ...{ decoder: config.decoder, decoderOptions: config.decoder_options, seed, frames: false },

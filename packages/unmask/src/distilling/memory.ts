@@ -82,7 +82,8 @@ function networksOf(config: DistillConfig, { folder, roles, graphs }: Distillati
 function criticOf({ distill }: DistillConfig, model: ModelDescription): PlannedNetwork {
   const sizes = model.config as MdlmConfig;
   const shapes = discriminatorShapes(sizes);
-  const { discriminator_unfreeze_blocks: blocks, discriminator_time_path: timePath } = distill;
+  const { fidelity, discriminator_unfreeze_blocks: blocks } = distill;
+  const { discriminator_time_path: timePath = fidelity !== "released" } = distill;
   const trained = discriminatorTrainable(sizes, { blocks: blocks as number, timePath: timePath as boolean });
   return {
     ...{ sizes: model.family.sizes(sizes), shapes, vocabularySize: 1, dtype: "float32", averaged: false },

@@ -97,11 +97,14 @@ export async function planDistillation(
   return { config, base, distiller, method, examples, start };
 }
 
-/** Random tokens are the tokenizer's, not the embedding's spare rows. */
+/** Random tokens are the tokenizer's: neither the embedding's spare rows nor the special tokens that stand last. */
 function optionsOf({ distill }: DistillConfig, { tokenizer, facts }: BaseModel): Record<string, unknown> {
   const options = methodOptions(distill);
   if (distill.method !== "t3d" && distill.method !== "trajectory") return options;
-  return { randomTokens: Math.min(tokenizer.vocabularySize, facts.vocabularySize), ...options };
+  const special = new Set(tokenizer.specialTokens.values());
+  let randomTokens = Math.min(tokenizer.vocabularySize, facts.vocabularySize);
+  while (randomTokens > 1 && special.has(randomTokens - 1)) randomTokens--;
+  return { randomTokens, ...options };
 }
 
 /** Methods that write whole texts: their examples have one length. */
