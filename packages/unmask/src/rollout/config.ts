@@ -55,6 +55,10 @@ export const rolloutConfigSchema = z.strictObject({
         .enum(["drop", "keep_last"])
         .default("drop")
         .describe("what becomes of a prompt that no attempt answers right (d3LLM keeps the last)"),
+      no_gold: z
+        .enum(["reject", "keep"])
+        .default("reject")
+        .describe("answers where the judge has nothing to compare with (d3LLM keeps them)"),
     })
     .prefault({}),
   shard_size: positive.default(1000).describe("answers a file"),

@@ -20,7 +20,9 @@ export function rejection(
   if (keep.ended && answer.finish_reason !== "stop") return "unended";
   if (answer.tokens < keep.min_tokens) return "short";
   if (answer.tokens > (keep.max_tokens ?? Number.POSITIVE_INFINITY)) return "long";
-  return keep.verified === undefined ? undefined : judges[keep.verified](answer.text, { prompt, gold });
+  if (keep.verified === undefined) return undefined;
+  const why = judges[keep.verified](answer.text, { prompt, gold });
+  return why === "no_gold" && keep.no_gold === "keep" ? undefined : why;
 }
 
 type Judge = (
