@@ -10,7 +10,7 @@ import { readOptions } from "./lib/options.mjs";
 import { pagePath, renderPage, savedResults } from "./page.mjs";
 
 const main = fileURLToPath(new URL("main.mjs", import.meta.url));
-const trained = join("runs", "quickstart");
+const trained = join("runs", "quickstart", "teacher");
 
 /** These come first, in this order: what other figures rest on. */
 const first = ["torch", "models", "decode", "train", "distill"];
@@ -18,6 +18,7 @@ const first = ["torch", "models", "decode", "train", "distill"];
 /** Options of a quick run, where they are not --quick. */
 const quickOptions = /** @type {Record<string, string[]>} */ ({
   "serve-load": ["--seconds", "5", "--clients", "8"],
+  inspector: [],
 });
 
 /**

@@ -31,10 +31,10 @@ export function renderPage(saved) {
     "",
     "<!-- written by benchmarks/page.mjs from benchmarks/results; a test holds it against them -->",
     "",
-    "Every figure on this page is rendered from a file of [benchmarks/results](../benchmarks/results), which holds all samples.",
-    "`npm run bench` measures everything again on your machine, every peer in turn with us in the same call, and writes this",
-    "page anew; [benchmarks/README.md](../benchmarks/README.md) says what is measured and how it is kept fair. A ratio is ours over",
-    "Python's: of speeds, higher is better; of times, lower.",
+    "Every figure on this page is rendered from a file of [benchmarks/results](../benchmarks/results).",
+    "`npm run bench` measures everything but `methods` (hours; `npm run bench -- methods`) again on your machine, every peer in turn",
+    "with us in the same call, and writes this page anew; [benchmarks/README.md](../benchmarks/README.md) says what is measured and how",
+    "it is kept fair. A ratio is ours over Python's: of speeds, higher is better; of times, lower.",
     ...saved.flatMap(({ file, record }) => ["", ...section(file, record)]),
     "",
   ].join("\n");
@@ -60,7 +60,14 @@ function place({ date = "", hardware = {}, ours, peer, quick }) {
     ...(bfloat16.length > 0 ? [`with ${bfloat16.join(" and ")}`] : []),
   ].join(", ");
   const engines = [
-    ...(ours?.libtorch === undefined ? [] : [`libtorch ${ours.libtorch}, ${ours.threads} threads`]),
+    ...(ours?.libtorch === undefined
+      ? []
+      : [
+          [
+            `libtorch ${ours.libtorch}`,
+            ...(ours.threads === undefined ? [] : [`${ours.threads} threads`]),
+          ].join(", "),
+        ]),
     ...(peer?.torch === undefined ? [] : [`Python's PyTorch ${peer.torch}, ${peer.threads} threads`]),
   ];
   return `${date.slice(0, 10)}, ${[machine, ...engines].join("; ")}.${quick === true ? " A quick run: its figures mean nothing." : ""}`;
@@ -76,6 +83,8 @@ function body(name, record) {
   if (name === "dtype") return dtype(record);
   if (name === "quickstart") return quickstart(record);
   if (name.startsWith("methods-")) return methods(record);
+  if (name === "inspector") return inspector(record);
+  if (name === "serve") return served(record);
   const cases = record.cases;
   if (Array.isArray(cases) && cases.every((one) => "ratio" in one && "unit" in one)) return compared(record);
   return table([["", ""], ...facts(record)]);
@@ -154,6 +163,42 @@ function dtype({ results: rows, rows: texts, draws }) {
 }
 
 /** @param {any} record */
+function inspector({ tokens, target, browser, cases }) {
+  const rows = cases.map((/** @type {any} */ { colour, way, clock, met }) => [
+    ...[way, colour, ...[clock.median, clock.p95, clock.most].map(fixed)],
+    met ? "met" : "missed",
+  ]);
+  const head = [
+    "the slider is moved",
+    "coloured by",
+    "median, ms",
+    "95th percentile",
+    "most",
+    `within ${target} ms`,
+  ];
+  return [`A replay of ${tokens} tokens in Chromium ${browser}.`, "", ...table([head, ...rows])];
+}
+
+/** @param {any} record */
+function served({ cases }) {
+  const side = (/** @type {any} */ { tokensPerSecond, firstText, firstText95 }) =>
+    `${number(tokensPerSecond)} (${fixed(firstText)} s, ${fixed(firstText95)} s)`;
+  const rows = cases.map((/** @type {any} */ one) => [
+    ...[one.title, side(one.alone), side(one.together)],
+    `${fixed(one.ratio)} (${fixed(one.ratioMin)}–${fixed(one.ratioMax)})`,
+    one.target === null ? "" : `at least ${one.target}`,
+    one.met === null ? "" : one.met ? "met" : "missed",
+    `${one.equalTexts} of ${one.requests}`,
+  ]);
+  const head = ["", "one at a time", "16 at once", "ratio (smallest–largest)", "target", "", "equal texts"];
+  return [
+    "Tokens a second (median and 95th percentile of the time to the first text).",
+    "",
+    ...table([head, ...rows]),
+  ];
+}
+
+/** @param {any} record */
 function quickstart({ seconds, comparisons }) {
   const clock = `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
   const told = (/** @type {any} */ { metric, is_share, points, aup }) => {
@@ -172,7 +217,9 @@ function quickstart({ seconds, comparisons }) {
         ["", "setting", "tokens a forward", is_share ? `${metric}, %` : metric, "entropy", ...beside],
         ...rows,
       ]),
-      ...(areas === "" ? [] : ["", `AUP: ${areas}.`]),
+      ...(areas === ""
+        ? []
+        : ["", `AUP, of each curve up to its last point within 5 points of its first: ${areas}.`]),
     ];
   };
   return [

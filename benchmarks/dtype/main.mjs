@@ -11,7 +11,7 @@ import { load, maskIdOf, tokenizerOf } from "../../packages/unmask/dist/generate
 import { trainConfigSchema } from "../../packages/unmask/dist/train/config.js";
 import { heldOutLoss } from "../../packages/unmask/dist/train/held-out.js";
 import { rowMethod } from "../../packages/unmask/dist/train/masked-method.js";
-import { hardware } from "../lib/machine.mjs";
+import { commit, hardware } from "../lib/machine.mjs";
 import { readOptions } from "../lib/options.mjs";
 import { save } from "../lib/report.mjs";
 import { UsageError } from "../lib/usage-error.mjs";
@@ -48,6 +48,7 @@ export async function main(args) {
   const record = {
     bench: "dtype",
     date: new Date().toISOString(),
+    ...commit(),
     hardware: hardware(),
     rows,
     draws,

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { hardware } from "../lib/machine.mjs";
+import { commit, hardware } from "../lib/machine.mjs";
 import { readOptions } from "../lib/options.mjs";
 import { save } from "../lib/report.mjs";
 import { openPage } from "./page.mjs";
@@ -62,7 +62,13 @@ export async function main(args) {
     rmSync(folder, { recursive: true, force: true });
   }
   const record = {
-    ...{ bench: "inspector", date: new Date().toISOString(), hardware: hardware(), browser: opened.version },
+    ...{
+      bench: "inspector",
+      date: new Date().toISOString(),
+      ...commit(),
+      hardware: hardware(),
+      browser: opened.version,
+    },
     ...{ tokens: length, target, cases: results },
   };
   process.stderr.write(

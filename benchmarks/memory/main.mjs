@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildInfo } from "@unmask/torch";
-import { hardware } from "../lib/machine.mjs";
+import { commit, hardware } from "../lib/machine.mjs";
 import { chosenCases, readOptions } from "../lib/options.mjs";
 import { save } from "../lib/report.mjs";
 import { UsageError } from "../lib/usage-error.mjs";
@@ -58,7 +58,13 @@ export async function main(args) {
   const worst = ratios.reduce((one, other) => (Math.abs(other - 1) > Math.abs(one - 1) ? other : one), 1);
   process.stderr.write(`worst ratio of estimated to used: ${worst.toFixed(3)}, target 1 ± ${target}\n`);
   const record = {
-    ...{ bench: "memory", date: new Date().toISOString(), quick: given.quick, hardware: hardware() },
+    ...{
+      bench: "memory",
+      date: new Date().toISOString(),
+      ...commit(),
+      quick: given.quick,
+      hardware: hardware(),
+    },
     ...{ libtorch: buildInfo().version, target, worst, cases: results },
   };
   if (given.save) process.stderr.write(`saved ${save(record)}\n`);

@@ -140,7 +140,11 @@ export const grounds = {
     },
     methods: {
       t3d: { distill: { method: "t3d", block_size: 8 }, train: joint },
+      // Where all sees all, the most probable of what one forward from masks alone writes is no text: x̂ is drawn, and states
+      // are those of the whole answer.
+      "t3d, drawn": { distill: { method: "t3d", random_ratio: 0, reference_temp: 1 }, train: joint },
       trajectory: { distill: { method: "trajectory", block_size: 8, random_ratio: 0 }, train: joint },
+      "trajectory, whole": { distill: { method: "trajectory", random_ratio: 0 }, train: joint },
       d3llm: {
         distill: { method: "d3llm", progressive_block_sizes: [8, 16, 24] },
         train: { ...joint, learning_rate: 1e-4 },
@@ -187,7 +191,7 @@ export const grounds = {
     text: true,
     teacher: characters({ hidden_size: 128, blocks: 3 }),
     // Another seed, and larger.
-    judge: { ...characters({ hidden_size: 192, blocks: 3 }, 40), seed: 7 },
+    judge: { ...characters({ hidden_size: 192, blocks: 3 }, 22), seed: 7 },
     methods: {
       didi: {
         data: { path: "text.txt" },
@@ -206,7 +210,13 @@ export const grounds = {
     },
     measure: {
       task: { name: "free_text", max_new_tokens: 256 },
-      curves: [{ method: "ancestral", decoder: "ancestral", option: "steps", values: [4, 8, 16, 32, 64] }],
+      curves: [
+        { method: "ancestral", decoder: "ancestral", option: "steps", values: [4, 8, 16, 32, 64] },
+        {
+          ...{ method: "spread", decoder: "low_confidence", option: "steps", values: [4, 8, 16, 32] },
+          decoder_options: { remasking: "spread", temperature: 1, block_length: 256 },
+        },
+      ],
       alone: [{ method: "ancestral", decoder: "ancestral", option: "steps", values: [1024] }],
     },
   },

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buildInfo } from "@unmask/torch";
 import { folderName, sweepVariants } from "../../packages/unmask/dist/evaluate/run/sweep.js";
-import { hardware } from "../lib/machine.mjs";
+import { commit, hardware } from "../lib/machine.mjs";
 import { positiveInteger, readOptions } from "../lib/options.mjs";
 import { aligned, save } from "../lib/report.mjs";
 import { UsageError } from "../lib/usage-error.mjs";
@@ -76,7 +76,12 @@ export async function main(args) {
   }
   process.stderr.write(`${table(rows).join("\n")}\n`);
   const record = {
-    ...{ bench: `methods-${given.ground}`, date: new Date().toISOString(), hardware: hardware() },
+    ...{
+      bench: `methods-${given.ground}`,
+      date: new Date().toISOString(),
+      ...commit(),
+      hardware: hardware(),
+    },
     ...{ ours: { libtorch: buildInfo().version, threads }, about: ground.about, prompts, seeds },
     ...{ configurations: ground, seconds: run.seconds, updates: run.steps, rows },
   };

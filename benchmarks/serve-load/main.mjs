@@ -4,7 +4,7 @@
 // was asked for alone, and afterwards nothing left in the engine and no memory grown.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { hardware } from "../lib/machine.mjs";
+import { commit, hardware } from "../lib/machine.mjs";
 import { oneOf, positiveInteger, readOptions } from "../lib/options.mjs";
 import { save } from "../lib/report.mjs";
 import { agent, ask } from "./client.mjs";
@@ -55,7 +55,7 @@ export async function main(args) {
   agent.destroy();
   const exitCode = await server.stop();
   const record = {
-    ...{ bench: "serve-load", date: new Date().toISOString(), hardware: hardware() },
+    ...{ bench: "serve-load", date: new Date().toISOString(), ...commit(), hardware: hardware() },
     ...{ family, clients, seconds, queue, requests: asked.length },
     ...load.result,
     left: left(before, after),
