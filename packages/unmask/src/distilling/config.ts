@@ -22,6 +22,17 @@ const trajectoriesSchema = z
   })
   .describe("what the model wrote, for methods that learn from trajectories");
 
+/** Of d3LLM and dParallel, whose records may be of one text and what is learnt of another. */
+const targetedSchema = trajectoriesSchema.extend({
+  targets: dataConfigSchema
+    .optional()
+    .describe(
+      "prompts with answers that are learnt in the place of the recorded ones, found by the prompts' tokens",
+    ),
+});
+
+const targeted: ReadonlySet<DistillerName> = new Set(["d3llm", "dparallel"]);
+
 const evaluateSchema = z
   .strictObject({
     data: name.describe("prompts that are not learnt from: JSONL or Parquet, as for unmask rollout"),
@@ -51,7 +62,7 @@ export function distillConfigSchema(method: DistillerName) {
       })
       .describe("the model"),
     ...(distillers[method].data === "trajectories"
-      ? { trajectories: trajectoriesSchema }
+      ? { trajectories: targeted.has(method) ? targetedSchema : trajectoriesSchema }
       : { data: dataConfigSchema.describe("texts, or prompts and answers"), length: positive.optional() }),
     adapter: adapterSchema,
     train: z.strictObject(updateKeys).prefault({}),
@@ -66,7 +77,7 @@ type Common = z.infer<ReturnType<typeof distillConfigSchema>>;
 /** A resolved configuration, whatever the method. */
 export type DistillConfig = Omit<Common, "distill" | "trajectories" | "data" | "length"> & {
   readonly distill: Readonly<Record<string, unknown>> & { readonly method: DistillerName };
-  readonly trajectories?: z.infer<typeof trajectoriesSchema> | undefined;
+  readonly trajectories?: z.infer<typeof targetedSchema> | undefined;
   readonly data?: z.infer<typeof dataConfigSchema> | undefined;
   readonly length?: number | undefined;
 };

@@ -190,3 +190,31 @@ describe("a rollout", () => {
     });
   });
 });
+
+describe("targets", () => {
+  it("are learnt in the place of recorded answers, whole runs and resumed ones", async () => {
+    const path = rolloutOf("llada");
+    const with_ = { trajectories: { path, targets: { path: data } } };
+    const [own, other, resumed] = [{}, with_, with_].map((change) => configFor("d3llm", "llada", change));
+    const losses = async (config: DistillConfig) =>
+      (await run(config, "llada")).steps.map(({ loss }) => loss);
+    const expected = await losses(other!);
+    expect(expected).not.toEqual(await losses(own!));
+    await run(resumed!, "llada", { until: 2 });
+    await run(resumed!, "llada", { resume: true });
+    expect(weightsOf(resumed!).equals(weightsOf(other!))).toBe(true);
+  });
+
+  it("must be there for every recorded prompt, and only where a method takes them", async () => {
+    const some = join(root, "some.jsonl");
+    writeFileSync(some, `${readFileSync(data, "utf8").split("\n").slice(0, 3).join("\n")}\n`);
+    const path = rolloutOf("llada");
+    const config = configFor("d3llm", "llada", { trajectories: { path, targets: { path: some } } });
+    await expect(run(config, "llada")).rejects.toThrow(
+      /some\.jsonl has answers to 3 of the 12 recorded prompts; give the data that unmask rollout was given/,
+    );
+    expect(() => configFor("t3d", "sdar", { trajectories: { path, targets: { path: data } } })).toThrow(
+      /targets/,
+    );
+  });
+});

@@ -4,8 +4,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CheckpointError, DataError } from "../base/errors.ts";
-import type { ExampleSource } from "../data/example.ts";
+import type { DataConfig } from "../data/config.ts";
+import type { Answer, ExampleSource } from "../data/example.ts";
 import { shuffledSource } from "../data/memory.ts";
+import { openExamples } from "../data/open.ts";
 import type { D3llmExample } from "../distill/d3llm-hide.ts";
 import { d3llmExamples } from "../distill/teacher-trace.ts";
 import type { BaseModel } from "../train/base-model.ts";
@@ -20,11 +22,12 @@ export interface Examples<Example> {
   readonly warnings: readonly string[];
 }
 
-/** Of ids and their order of revelation. */
+/** Of ids, their order of revelation, and what is learnt in their place. */
 function fingerprintOf(examples: readonly D3llmExample[]): string {
   const hash = createHash("sha256");
-  for (const { ids, promptLength, steps } of examples) {
+  for (const { ids, promptLength, steps, target } of examples) {
     hash.update(Int32Array.of(ids.length, promptLength, ...Array.from(ids), ...steps));
+    if (target !== undefined) hash.update(Int32Array.of(target.ids.length, ...Array.from(target.ids)));
   }
   return hash.digest("hex");
 }
@@ -53,9 +56,11 @@ export async function trajectoryExamples(
     for (const row of file.rows) rows.push({ ...row, sequence: rows.length });
     if (rows.length >= (config.limit ?? Number.POSITIVE_INFINITY)) break;
   }
-  const { examples, counts } = d3llmExamples(rows.slice(0, config.limit), header!, {
+  const some = rows.slice(0, config.limit);
+  const { examples, counts } = d3llmExamples(some, header!, {
     maxPromptLength: config.max_prompt_length,
     maxAnswerLength: config.max_answer_length,
+    targets: config.targets === undefined ? undefined : await targetsOf(config.targets, some, maker),
   });
   if (examples.length === 0) {
     throw new DataError(
@@ -64,9 +69,35 @@ export async function trajectoryExamples(
   }
   return {
     train: { ...shuffledSource(examples, seed), fingerprint: fingerprintOf(examples) },
-    length: Math.max(...examples.map(({ ids, tail }) => ids.length + tail)),
+    length: Math.max(
+      ...examples.map(({ ids, tail, target }) => Math.max(ids.length + tail, target?.ids.length ?? 0)),
+    ),
     warnings: Object.values(counts).some((count, i) => i > 0 && count > 0) ? [described(counts)] : [],
   };
+}
+
+/** Answers of data to the prompts of trajectories, by the trajectories' numbers. */
+async function targetsOf(
+  config: DataConfig,
+  rows: readonly Trajectory[],
+  { base: { tokenizer, template, facts } }: Maker,
+): Promise<Map<number, Answer>> {
+  const length = facts.contextLength;
+  const { train } = await openExamples({ ...config, held_out: 0 }, tokenizer, { seed: 0, length, template });
+  const answers = await train.at(Array.from({ length: train.count ?? 0 }, (_, i) => i));
+  const byPrompt = new Map(
+    answers.map((answer) => [Array.from(answer.ids).slice(0, answer.promptLength).join(), answer]),
+  );
+  const found = rows.flatMap(({ sequence, prompt_ids }): [number, Answer][] => {
+    const answer = byPrompt.get(prompt_ids.join());
+    return answer === undefined ? [] : [[sequence, answer]];
+  });
+  if (found.length < rows.length) {
+    throw new DataError(
+      `trajectories.targets: ${[config.path].flat().join(", ")} has answers to ${found.length} of the ${rows.length} recorded prompts; give the data that unmask rollout was given, in the same prompt_format`,
+    );
+  }
+  return new Map(found);
 }
 
 function described({ kept, ...rest }: ReturnType<typeof d3llmExamples>["counts"]): string {
