@@ -62,17 +62,20 @@ export function estimateMemory(model: ModelDescription | OpenModel, options: Est
   const cache = options.cache ? cacheBytes(model, { batch, length, products }) : 0;
   if (cache > 0) ledger.take(cache);
   const before = ledger.resident;
-  const logits = rehearse(ledger, model.family.sizes(model.config), {
-    rows: batch,
-    length,
-    vocabularySize: model.facts.vocabularySize,
-    stream: dtypes[stream].bytes,
-    products: dtypes[products].bytes,
-    stored: dtypes[matrix].bytes,
-    fusedAttention: operator("aten::scaled_dot_product_attention").exists,
+  let logits = 0;
+  const forward = ledger.mostOf(() => {
+    logits = rehearse(ledger, model.family.sizes(model.config), {
+      rows: batch,
+      length,
+      vocabularySize: model.facts.vocabularySize,
+      stream: dtypes[stream].bytes,
+      products: dtypes[products].bytes,
+      stored: dtypes[matrix].bytes,
+      fusedAttention: operator("aten::scaled_dot_product_attention").exists,
+    });
   });
-  const peak = base + Math.max(loading, mapped + ledger.resident);
-  const activations = Math.max(0, ledger.resident - before - logits);
+  const peak = base + Math.max(loading, mapped + forward);
+  const activations = Math.max(0, forward - before - logits);
   return { weights, cache, logits, activations, base, peak, products };
 }
 
@@ -96,19 +99,21 @@ export function estimateSequence(
   const inProducts = dtype === "float64" ? "float64" : products;
   const stream = dtype === "bfloat16" && products === "bfloat16" ? "bfloat16" : wideOf(inProducts);
   const ledger = new Ledger();
-  rehearse(ledger, family.sizes(config), {
-    ...{ rows: 1, length: fed, vocabularySize: 1 },
-    stream: dtypes[stream].bytes,
-    products: dtypes[inProducts].bytes,
-    stored: dtypes[dtype].bytes,
-    fusedAttention: operator("aten::scaled_dot_product_attention").exists,
+  const forward = ledger.mostOf(() => {
+    rehearse(ledger, family.sizes(config), {
+      ...{ rows: 1, length: fed, vocabularySize: 1 },
+      stream: dtypes[stream].bytes,
+      products: dtypes[inProducts].bytes,
+      stored: dtypes[dtype].bytes,
+      fusedAttention: operator("aten::scaled_dot_product_attention").exists,
+    });
   });
   const shape = cached > 0 ? family.cacheShape?.(config) : undefined;
   const cache =
     shape === undefined
       ? 0
       : 2 * shape.layers * shape.keyHeads * cached * shape.headSize * dtypes[inProducts].bytes;
-  return ledger.resident + cache + candidates * facts.vocabularySize * dtypes[wideOf(inProducts)].bytes;
+  return forward + cache + candidates * facts.vocabularySize * dtypes[wideOf(inProducts)].bytes;
 }
 
 const wideOf = (products: Dtype): Dtype => (products === "float64" ? "float64" : "float32");
@@ -124,8 +129,9 @@ function load(ledger: Ledger, { tensors, asStored }: Storage, device: Device): n
   let most = 0;
   for (const { target, dtype, shape, bytes, storedBytes, scaleBytes } of tensors) {
     const quantises = scaleBytes > 0;
-    if (quantises) {
+    const here = ledger.mostOf(() => {
       ledger.take(bytes);
+      if (!quantises) return;
       ledger.take(scaleBytes);
       const [rows, columns] = shape as [number, number];
       for (const count of blockRows(rows, columns)) {
@@ -133,8 +139,8 @@ function load(ledger: Ledger, { tensors, asStored }: Storage, device: Device): n
           for (let i = 0; i < (dtype === "float32" ? 4 : 5); i++) ledger.take(4 * count * columns);
         });
       }
-    } else ledger.take(bytes);
-    most = Math.max(most, ledger.resident + (target === dtype && !quantises ? 0 : storedBytes));
+    });
+    most = Math.max(most, here + (target === dtype && !quantises ? 0 : storedBytes));
   }
   ledger.empty();
   return most;

@@ -1,10 +1,12 @@
 // A stand-in for the memory allocator: counts the bytes that a sequence of allocations would leave in memory, without
-// making any. It keeps freed blocks for reuse by size class as @unmask/torch's allocator does (native/allocator.cc), and
-// its scopes free as scope() does.
+// making any. It keeps freed blocks for reuse by size class as @unmask/torch's allocator does (native/allocator.cc): a large
+// block serves a request of half its size too, and what is too small for a large request goes back to the system. Its scopes
+// free as scope() does.
 
 const alignment = 64;
 const page = 4096;
 const hugePage = 2 ** 21;
+const large = 2 ** 22;
 
 export interface Block {
   readonly classBytes: number;
@@ -15,21 +17,33 @@ export interface Block {
 export class Ledger {
   /** Bytes in memory: of living blocks and of those kept for reuse. */
   resident = 0;
+  /** Bytes of all blocks, used or not: what the allocator asked the system for. */
+  reserved = 0;
+  private most = 0;
   private readonly free = new Map<number, Block[]>();
   private living: Block[] = [];
 
   /** A tensor of this many bytes, living until the scope ends. */
   take(bytes: number): Block {
-    const classBytes = sizeClass(bytes + alignment);
-    const block = this.free.get(classBytes)?.pop() ?? { classBytes, touched: 0 };
+    const wanted = sizeClass(bytes + alignment);
+    const block = this.reused(wanted) ?? this.fresh(wanted);
+    const { classBytes } = block;
     const unit = classBytes >= 2 * hugePage ? hugePage : Math.min(page, classBytes);
     const touched = Math.min(classBytes, Math.ceil(bytes / unit) * unit);
     if (touched > block.touched) {
       this.resident += touched - block.touched;
       block.touched = touched;
     }
+    this.most = Math.max(this.most, this.resident);
     this.living.push(block);
     return block;
+  }
+
+  /** The most bytes in memory at one moment of `body`. */
+  mostOf(body: () => void): number {
+    this.most = this.resident;
+    body();
+    return this.most;
   }
 
   /** Frees what `body` took, but for what it returns. */
@@ -53,7 +67,10 @@ export class Ledger {
 
   /** Gives the blocks kept for reuse back to the system. */
   empty(): void {
-    for (const list of this.free.values()) for (const block of list) this.resident -= block.touched;
+    for (const { touched, classBytes } of [...this.free.values()].flat()) {
+      this.resident -= touched;
+      this.reserved -= classBytes;
+    }
     this.free.clear();
   }
 
@@ -61,6 +78,33 @@ export class Ledger {
   drop(block: Block): void {
     this.living.splice(this.living.lastIndexOf(block), 1);
     this.give(block);
+  }
+
+  /** The smallest kept block that serves. */
+  private reused(wanted: number): Block | undefined {
+    const limit = wanted >= large ? 2 * wanted : wanted;
+    const sizes = [...this.free].filter(
+      ([bytes, list]) => list.length > 0 && bytes >= wanted && bytes <= limit,
+    );
+    return sizes.length === 0 ? undefined : this.free.get(Math.min(...sizes.map(([bytes]) => bytes)))!.pop();
+  }
+
+  /** Large blocks that are too small make room for a large one, the largest first. */
+  private fresh(classBytes: number): Block {
+    if (classBytes >= large) {
+      const kept = [...this.free.keys()].filter((bytes) => bytes >= large && bytes < classBytes);
+      let freed = 0;
+      for (const bytes of kept.sort((a, b) => b - a)) {
+        const list = this.free.get(bytes)!;
+        while (freed < classBytes && list.length > 0) {
+          freed += bytes;
+          this.reserved -= bytes;
+          this.resident -= list.pop()!.touched;
+        }
+      }
+    }
+    this.reserved += classBytes;
+    return { classBytes, touched: 0 };
   }
 
   private give(block: Block): void {
