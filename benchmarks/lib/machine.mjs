@@ -41,12 +41,15 @@ function byTelling(a, b) {
   return door(a) - door(b) || (a < b ? -1 : 1);
 }
 
-/** The commit of this checkout, and whether tracked files differ from it; nulls outside a checkout. */
+/** What benchmarks write themselves. */
+const written = [":!benchmarks/results", ":!docs/performance.md"];
+
+/** The commit of this checkout, and whether tracked files but for results differ from it; nulls outside a checkout. */
 export function commit() {
   const git = (/** @type {string[]} */ ...args) =>
     execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   try {
-    const changed = git("status", "--porcelain", "--untracked-files=no");
+    const changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ...written);
     return { commit: git("rev-parse", "--short", "HEAD"), modified: changed !== "" };
   } catch {
     return { commit: null, modified: null };
