@@ -84,7 +84,7 @@ d3llm() {
     ! $smoke || changes+=("tasks.${#changes[@]}.data=$(questions "$task")")
   done
   run rollout "recipes/rollout-$name.yaml" "model=$model" "out=$out/rollout-$name" -- "${small[@]}" "data.path=$prompts" \
-    data.prompt_field=prompt data.gold_field=answer max_new_tokens=32 ${steps:+decoder_options.steps=$steps}
+    data.prompt_field=prompt data.gold_field=answer keep.unverified=keep_last max_new_tokens=32 ${steps:+decoder_options.steps=$steps}
   run distill "recipes/d3llm-$name.yaml" "model.path=$model" "trajectories.path=$out/rollout-$name" "out=$student" -- \
     "${small[@]}" train.steps=2 train.batch_size=2 train.micro_batch_size=2
   if grep -q "^adapter:" "recipes/d3llm-$name.yaml"; then
