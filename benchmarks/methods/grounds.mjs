@@ -71,6 +71,15 @@ const characters = (model, minutes = 20) => ({
   train: { minutes, batch_size: 16, learning_rate: 2e-3, beta2: 0.98, evaluate_every: 2000 },
 });
 
+/**
+ * Tokens of one forward far apart.
+ * @param {number} temperature
+ */
+const spread = (temperature) => ({
+  ...{ decoder: "low_confidence", option: "steps" },
+  decoder_options: { remasking: "spread", temperature, block_length: 256 },
+});
+
 /** @type {Record<string, Ground>} */
 export const grounds = {
   "problems-sdar": {
@@ -196,11 +205,11 @@ export const grounds = {
       didi: {
         data: { path: "text.txt" },
         distill: {
-          ...{ method: "didi", shared_tau: true, kl_hi: 0.02, kl_lo: 0.02, credit: "logit" },
+          ...{ method: "didi", shared_tau: true, known_share: 1, kl_hi: 5, kl_lo: 5, credit: "logit" },
           ...{ baseline: "leave_one_out", weight_mode: "constant" },
           ...{ discriminator_lr: 1e-3, discriminator_positions: "all", discriminator_warmup_steps: 60 },
         },
-        train: { ...constant, minutes: 10, batch_size: 8, learning_rate: 1e-4, clip: 1 },
+        train: { ...constant, minutes: 10, batch_size: 4, learning_rate: 2e-4, clip: 1 },
       },
       sdtt: {
         data: { path: "text.txt" },
@@ -211,11 +220,9 @@ export const grounds = {
     measure: {
       task: { name: "free_text", max_new_tokens: 256 },
       curves: [
-        { method: "ancestral", decoder: "ancestral", option: "steps", values: [4, 8, 16, 32, 64] },
-        {
-          ...{ method: "spread", decoder: "low_confidence", option: "steps", values: [4, 8, 16, 32] },
-          decoder_options: { remasking: "spread", temperature: 1, block_length: 256 },
-        },
+        { method: "ancestral", decoder: "ancestral", option: "steps", values: [4, 16, 64] },
+        { method: "spread", ...spread(1), values: [4, 8, 16] },
+        { method: "spread, temperature 0.95", ...spread(0.95), values: [8, 16] },
       ],
       alone: [{ method: "ancestral", decoder: "ancestral", option: "steps", values: [1024] }],
     },
