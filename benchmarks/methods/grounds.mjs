@@ -13,6 +13,7 @@
  * @property {Config} teacher of `unmask train`
  * @property {Config} [judge] of `unmask train`: how likely texts are to it, where nobody knows which are right
  * @property {Config} [rollout] of `unmask rollout`
+ * @property {Config} [tuned] of `unmask distill`: what it makes of the teacher is the teacher, and is rolled out again
  * @property {Record<string, Config>} methods of `unmask distill`, by the name in the table
  * @property {{ task: Config, curves: Config[], alone?: Config[] }} measure of `unmask sweep`; alone: of the teacher only
  */
@@ -190,6 +191,42 @@ export const grounds = {
         {
           ...{ method: "entropy", decoder: "multi_block", decoder_options: { block_length: 8 } },
           ...{ option: "threshold", values: [0.03, 0.3, 1] },
+        },
+      ],
+    },
+  },
+  "problems-tuned": {
+    about:
+      "the same problems; the teacher was fine-tuned on its own right answers first, as published ones are",
+    data: problems("small", { count: 12_000, skip: 4_000_000 }),
+    teacher: problemTeacher({ family: "mdlm" }),
+    rollout: {
+      ...{ ...rollout, max_new_tokens: 24 },
+      ...{ decoder: "low_confidence", decoder_options: { block_length: 8 } },
+    },
+    tuned: { distill: { method: "sft" }, train: joint },
+    methods: {
+      d3llm: {
+        distill: { method: "d3llm", progressive_block_sizes: [8, 16, 24] },
+        train: { ...joint, minutes: 5, learning_rate: 1e-4 },
+      },
+      dparallel: { distill: { method: "dparallel" }, train: { ...joint, minutes: 5, learning_rate: 1e-4 } },
+      sft: { distill: { method: "sft" }, train: { ...joint, minutes: 5, learning_rate: 1e-4 } },
+    },
+    measure: {
+      task: { ...varied, data: "test.jsonl" },
+      curves: [
+        {
+          ...{ method: "a token a forward", decoder: "low_confidence", decoder_options: { block_length: 8 } },
+          ...{ option: "steps", values: [24] },
+        },
+        {
+          ...{ method: "blocks of 8", decoder: "multi_block", decoder_options: { block_length: 8 } },
+          ...{ option: "threshold", values: [0.01, 0.03, 0.06, 0.1] },
+        },
+        {
+          ...{ method: "one block", decoder: "multi_block", decoder_options: { block_length: 24 } },
+          ...{ option: "threshold", values: [0.03, 0.06, 0.1, 0.15] },
         },
       ],
     },

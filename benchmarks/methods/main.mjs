@@ -62,6 +62,9 @@ export async function main(args) {
   const run = new Run(ground, { folder, prompts, threads, minutes });
   run.prepare();
   const measured = [{ name: "teacher", models: [run.measure("teacher", run.teacher)] }];
+  if (run.untuned !== undefined) {
+    measured.push({ name: "untuned", models: [run.measure("untuned", run.untuned)] });
+  }
   for (const name of wanted) {
     const models = Array.from({ length: seeds }, (_, seed) => run.student(name, seed));
     measured.push({ name, models });
@@ -97,6 +100,9 @@ class Run {
   /** @type {Record<string, number>} */
   steps = {};
   teacher = "";
+  /** The teacher before it was tuned. */
+  /** @type {string | undefined} */
+  untuned;
   /** @type {string | undefined} */
   judge;
 
@@ -119,7 +125,13 @@ class Run {
       this.judge = this.stage("judge", "train", this.trained(this.inFolder(judge)), ["--resume"]);
     }
     if (rollout === undefined) return;
-    this.rollout = this.stage("rollout", "rollout", { ...this.inFolder(rollout), model: this.teacher });
+    const recorded = this.inFolder(rollout);
+    this.rollout = this.stage("rollout", "rollout", { ...recorded, model: this.teacher });
+    const { tuned } = this.ground;
+    if (tuned === undefined) return;
+    this.untuned = this.teacher;
+    this.teacher = this.stage("tuned", "distill", this.learner(tuned, 0), ["--resume"]);
+    this.rollout = this.stage("tuned-rollout", "rollout", { ...recorded, model: this.teacher });
   }
 
   /**
@@ -129,12 +141,20 @@ class Run {
    */
   student(method, seed) {
     const name = `${method.replaceAll(/[^a-z0-9]+/g, "-")}-${seed}`;
+    const whole = this.learner(this.ground.methods[method] ?? {}, seed);
+    return this.measure(name, this.stage(name, "distill", whole, ["--resume"]));
+  }
+
+  /**
+   * @param {Config} given of `unmask distill`
+   * @param {number} seed
+   */
+  learner(given, seed) {
     const { threads } = this.where;
-    const config = this.trained(this.inFolder(this.ground.methods[method] ?? {}));
+    const config = this.trained(this.inFolder(given));
     const learns =
       this.rollout === undefined || "data" in config ? {} : { trajectories: { path: this.rollout } };
-    const whole = { ...config, ...learns, model: { path: this.teacher }, seed, threads };
-    return this.measure(name, this.stage(name, "distill", whole, ["--resume"]));
+    return { ...config, ...learns, model: { path: this.teacher }, seed, threads };
   }
 
   /**
