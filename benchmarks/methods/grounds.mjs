@@ -8,7 +8,7 @@
  *
  * @typedef {object} Ground
  * @property {string} about
- * @property {{ file: string, args: string[] }[]} data that `unmask language` prints
+ * @property {import("./stage.mjs").Data[]} data that `unmask language` prints
  * @property {true} [text] learns from text.txt, a copy of `--text FILE`
  * @property {Config} teacher of `unmask train`
  * @property {Config} [judge] of `unmask train`: how likely texts are to it, where nobody knows which are right
@@ -31,7 +31,8 @@ const problems = (size, prompts = { count: 8_000, skip: 1_000_000 }) => {
     { file: "train.jsonl", args: of(60_000, 0) },
     { file: "prompts.jsonl", args: of(prompts.count, prompts.skip) },
     { file: "dev.jsonl", args: of(500, 2_000_000) },
-    { file: "test.jsonl", args: of(4_000, 3_000_000) },
+    // Small problems come back: those that were learnt from are left out.
+    { file: "test.jsonl", args: of(6_000, 3_000_000), unlike: ["train.jsonl", "prompts.jsonl"] },
   ];
 };
 

@@ -38,11 +38,18 @@ export function runStage(folder, { name, verb, config, resumes }) {
 }
 
 /**
+ * @typedef {object} Data
+ * @property {string} file
+ * @property {string[]} args of `unmask language`
+ * @property {string[]} [unlike] files whose prompts do not come again
+ */
+
+/**
  * A file that `unmask language` prints.
  * @param {string} folder
- * @param {{ file: string, args: string[] }} data
+ * @param {Data} data
  */
-export function makeData(folder, { file, args }) {
+export function makeData(folder, { file, args, unlike = [] }) {
   const path = join(folder, file);
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
@@ -50,6 +57,10 @@ export function makeData(folder, { file, args }) {
     maxBuffer: 2 ** 30,
   });
   if (status !== 0) throw new Error(`unmask language ${args.join(" ")} ended with exit code ${status}`);
-  writeFileSync(path, stdout);
+  const rows = (/** @type {Buffer} */ text) => text.toString("utf8").trimEnd().split("\n");
+  const promptOf = (/** @type {string} */ row) => JSON.parse(row).prompt;
+  const known = new Set(unlike.flatMap((name) => rows(readFileSync(join(folder, name))).map(promptOf)));
+  const fresh = rows(stdout).filter((row) => known.size === 0 || !known.has(promptOf(row)));
+  writeFileSync(path, `${fresh.join("\n")}\n`);
   return path;
 }
