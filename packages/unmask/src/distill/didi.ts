@@ -53,15 +53,14 @@ type Options = ReturnType<typeof didiOptions>;
 type DidiPhase = Phase<DidiNetworks, DidiBatch>;
 
 function criticPhase(options: Options): DidiPhase {
-  // The spectral norm's state moves on once a step (as published, at every forward): micro-batches of a step are then scored
-  // by one critic.
+  // The spectral norm's state moves on once a step: micro-batches of a step are then scored by one critic.
   const moved = new WeakMap<Critic, number>();
   return {
     name: "critic",
     updates: "critic",
     ...beforeClipping(options, "critic"),
     loss({ critic }, batch, { place, totals, products, recompute }) {
-      const iterate = options.fidelity === "released" || moved.get(critic) !== place.step;
+      const iterate = moved.get(critic) !== place.step;
       moved.set(critic, place.step);
       return criticLoss(critic, batch, {
         ...{ options, products, recompute, iterate },

@@ -125,9 +125,8 @@ export function criticLogits(
   context: Pick<CriticContext, "options" | "products">,
 ): number[] {
   const { hidden, texts } = batch;
-  const { maskId, fidelity } = context.options;
-  const noisy = hide(texts, hidden.fake, maskId);
-  // The published critic is in training mode here too.
-  const iterate = fidelity === "released";
-  return scope(() => noGrad(() => toNumbers(forward(critic, batch, [noisy], { ...context, iterate }))));
+  const noisy = hide(texts, hidden.fake, context.options.maskId);
+  return scope(() =>
+    noGrad(() => toNumbers(forward(critic, batch, [noisy], { ...context, iterate: false }))),
+  );
 }
