@@ -56,7 +56,7 @@ describe("the page", () => {
     const page = renderPage([{ file: "quickstart_2026-01-02.json", record }]);
     expect(page).toContain("From nothing to the report in 4 min 35 s.");
     expect(page).toContain("| T3D | denoising_steps 2 | 1.83 | 50.0 (40.0–60.0) | 2.400 | 60 % |");
-    expect(page).toContain("AUP: T3D 99.5.");
+    expect(page).toContain("within 5 points of its first: T3D 99.5.");
   });
 
   test("shows every figure of a result of a kind that it does not know", () => {
