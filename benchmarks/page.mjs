@@ -85,6 +85,7 @@ function body(name, record) {
   if (name.startsWith("methods-")) return methods(record);
   if (name === "inspector") return inspector(record);
   if (name === "serve") return served(record);
+  if (name === "distill") return distilled(record);
   const cases = record.cases;
   if (Array.isArray(cases) && cases.every((one) => "ratio" in one && "unit" in one)) return compared(record);
   return table([["", ""], ...facts(record)]);
@@ -177,6 +178,32 @@ function inspector({ tokens, target, browser, cases }) {
     `within ${target} ms`,
   ];
   return [`A replay of ${tokens} tokens in Chromium ${browser}.`, "", ...table([head, ...rows])];
+}
+
+/** @param {any} record */
+function distilled({ size, cases }) {
+  const milliseconds = (/** @type {number} */ seconds) => (1000 * seconds).toFixed(0);
+  const rows = cases.map((/** @type {any} */ one) => [
+    ...[`${one.name} on ${one.family}`, milliseconds(one.step), milliseconds(one.training)],
+    `${fixed(one.ratio)} (${fixed(one.ratioMin)}–${fixed(one.ratioMax)})`,
+    ...[fixed(one.perToken), `${one.tokens} / ${one.trainingTokens}`],
+    Object.entries(one.forwards)
+      .map(([network, count]) => `${network} ${count}`)
+      .join(", "),
+  ]);
+  const head = [
+    ...[
+      "",
+      "a step, ms",
+      "a training step",
+      "ratio (smallest–largest)",
+      "per token",
+      "tokens fed / training",
+    ],
+    "forwards of a step",
+  ];
+  const network = `${size.layers} layers × ${size.hidden}, vocabulary ${size.vocabulary}, ${size.rows} texts of ${size.length} tokens`;
+  return [`${network}.`, "", ...table([head, ...rows])];
 }
 
 /** @param {any} record */

@@ -82,6 +82,16 @@ const spread = (temperature) => ({
   decoder_options: { remasking: "spread", temperature, block_length: 256 },
 });
 
+/** Problems on an MDLM, with its teacher and trajectories. */
+const onMdlm = {
+  data: problems("small", { count: 12_000, skip: 4_000_000 }),
+  teacher: problemTeacher({ family: "mdlm" }),
+  rollout: {
+    ...{ ...rollout, max_new_tokens: 24 },
+    ...{ decoder: "low_confidence", decoder_options: { block_length: 8 } },
+  },
+};
+
 /** @type {Record<string, Ground>} */
 export const grounds = {
   "problems-sdar": {
@@ -143,12 +153,7 @@ export const grounds = {
   },
   "problems-mdlm": {
     about: "the same problems, one teacher for every method",
-    data: problems("small", { count: 12_000, skip: 4_000_000 }),
-    teacher: problemTeacher({ family: "mdlm" }),
-    rollout: {
-      ...{ ...rollout, max_new_tokens: 24 },
-      ...{ decoder: "low_confidence", decoder_options: { block_length: 8 } },
-    },
+    ...onMdlm,
     methods: {
       t3d: { distill: { method: "t3d", block_size: 8 }, train: joint },
       // Where all sees all, the most probable of what one forward from masks alone writes is no text: x̂ is drawn, and states
@@ -199,12 +204,7 @@ export const grounds = {
   "problems-tuned": {
     about:
       "the same problems; the teacher was fine-tuned on its own right answers first, as published ones are",
-    data: problems("small", { count: 12_000, skip: 4_000_000 }),
-    teacher: problemTeacher({ family: "mdlm" }),
-    rollout: {
-      ...{ ...rollout, max_new_tokens: 24 },
-      ...{ decoder: "low_confidence", decoder_options: { block_length: 8 } },
-    },
+    ...onMdlm,
     tuned: { distill: { method: "sft" }, train: joint },
     methods: {
       d3llm: {

@@ -26,6 +26,15 @@ describe("T3D's constants", () => {
     ]);
   });
 
+  it("linear path weights are an answer's own, in every fidelity", () => {
+    const averages = (["corrected", "released", "paper"] as const).map((fidelity) => {
+      const { states } = t3dSettings(tinyFacts, { fidelity, pathWeights: "linear", pathAverage: "batch" });
+      return [states.path?.weights, states.path?.average];
+    });
+    expect(averages).toEqual(Array(3).fill(["linear", "answer"]));
+    expect(t3dSettings(tinyFacts, { fidelity: "released" }).states.path?.average).toBe("batch");
+  });
+
   it("mask ratios 1, 3/4, 1/2, 1/4 by their eighth power", () => {
     const found = ratioProbabilities([1, 0.75, 0.5, 0.25], 8);
     [0.90577, 0.09068, 0.00354].forEach((probability, i) => {

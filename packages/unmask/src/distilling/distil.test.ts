@@ -15,7 +15,7 @@ import { trainConfigSchema } from "../train/config.ts";
 import type { EventOf, TrainEvent } from "../train/events.ts";
 import { train } from "../train/train.ts";
 import { type DistillConfig, distillConfigSchema, usual } from "./config.ts";
-import { distil } from "./run.ts";
+import { distil, optionsOf } from "./run.ts";
 
 const root = mkdtempSync(join(tmpdir(), "unmask-distil-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -189,6 +189,17 @@ describe("a rollout", () => {
       finished: true,
     });
   });
+});
+
+it("draws random tokens among the words alone", async () => {
+  const base = await baseOf("sdar");
+  const options = (distill: object) => optionsOf(configFor("t3d", "sdar", { distill }), base);
+  const { randomTokens } = options({}) as { randomTokens: number };
+  const last = Math.max(...base.tokenizer.specialTokens.values());
+  expect(base.tokenizer.specialTokens.size).toBeGreaterThan(0);
+  expect(new Set(base.tokenizer.specialTokens.values()).has(randomTokens - 1)).toBe(false);
+  expect(randomTokens).toBeLessThanOrEqual(last);
+  expect(options({ random_tokens: 3 })).toMatchObject({ randomTokens: 3 });
 });
 
 describe("targets", () => {

@@ -83,7 +83,11 @@ async function targetsOf(
   { base: { tokenizer, template, facts } }: Maker,
 ): Promise<Map<number, Answer>> {
   const length = facts.contextLength;
-  const { train } = await openExamples({ ...config, held_out: 0 }, tokenizer, { seed: 0, length, template });
+  const { train } = await openExamples({ ...config, held_out: 0, stream: false }, tokenizer, {
+    seed: 0,
+    length,
+    template,
+  });
   const answers = await train.at(Array.from({ length: train.count ?? 0 }, (_, i) => i));
   const byPrompt = new Map(
     answers.map((answer) => [Array.from(answer.ids).slice(0, answer.promptLength).join(), answer]),

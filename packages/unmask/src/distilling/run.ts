@@ -98,7 +98,10 @@ export async function planDistillation(
 }
 
 /** Random tokens are the tokenizer's: neither the embedding's spare rows nor the special tokens that stand last. */
-function optionsOf({ distill }: DistillConfig, { tokenizer, facts }: BaseModel): Record<string, unknown> {
+export function optionsOf(
+  { distill }: DistillConfig,
+  { tokenizer, facts }: Pick<BaseModel, "tokenizer" | "facts">,
+): Record<string, unknown> {
   const options = methodOptions(distill);
   if (distill.method !== "t3d" && distill.method !== "trajectory") return options;
   const special = new Set(tokenizer.specialTokens.values());
